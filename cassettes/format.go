@@ -1,0 +1,205 @@
+package cassettes
+
+import (
+	"bytes"
+	"encoding/base64"
+	"fmt"
+	"hash/crc32"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"gopkg.in/dnaeon/go-vcr.v3/cassette"
+	"gopkg.in/yaml.v3"
+)
+
+// The format is go-vcr's version 2, with comments that go-vcr passes over:
+//
+//	# twilio-vcr cassette            a file that must end with an end mark
+//	---
+//	version: 2
+//	interactions:
+//	###                              a separator
+//	    - id: 0                      an interaction, from here to its mark
+//	      request: …
+//	      response: …
+//	    # recorded 2026-11-23T18:28:17Z, crc32c 1a2b3c4d
+//	###
+//	    - id: 1
+//	      …
+//	# end: 2 interactions            written when the recording is stopped in order
+//
+// A separator is written as "...", which ends a YAML document, and becomes "###" when all that follows
+// it has been written. A process killed in between leaves a file in which every YAML reader sees the
+// interactions before it and nothing else.
+const (
+	magic     = "# twilio-vcr cassette"
+	header    = magic + "\n---\nversion: 2\ninteractions:\n"
+	pending   = "..."
+	committed = "###"
+	// stockDash is the column of an interaction's dash in what go-vcr writes, and so in ours.
+	stockDash = 4
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+func checksum(text []byte) string { return fmt.Sprintf("%08x", crc32.Checksum(text, castagnoli)) }
+
+// recordedMark closes the interaction that is written as text.
+func recordedMark(at time.Time, text []byte) string {
+	return fmt.Sprintf("# recorded %s, crc32c %s", at.UTC().Format(time.RFC3339), checksum(text))
+}
+
+func parseRecordedMark(line string) (sum string, ok bool) {
+	rest, ok := strings.CutPrefix(strings.TrimLeft(line, " "), "# recorded ")
+	if !ok {
+		return "", false
+	}
+	at, sum, ok := strings.Cut(rest, ", crc32c ")
+	if _, err := time.Parse(time.RFC3339, at); err != nil || !ok || len(sum) != 8 {
+		return "", false
+	}
+	return sum, true
+}
+
+func endMark(count int) string { return fmt.Sprintf("# end: %d interactions", count) }
+
+func parseEndMark(line string) (count int, ok bool) {
+	rest, ok := strings.CutPrefix(line, "# end: ")
+	if !ok {
+		return 0, false
+	}
+	digits, ok := strings.CutSuffix(rest, " interactions")
+	count, err := strconv.Atoi(digits)
+	return count, ok && err == nil
+}
+
+// item returns interaction number id, which encode has encoded as rest, and its mark.
+func item(dash, id int, rest []byte, recorded time.Time) []byte {
+	indent := strings.Repeat(" ", dash)
+	text := append([]byte(indent+"- id: "+strconv.Itoa(id)+"\n"), rest...)
+	return append(text, indent+recordedMark(recorded, text)+"\n"...)
+}
+
+// encode returns it as an item of the list in a cassette, its dash in column dash, without its first
+// line, "- id: N", which item puts before it when the number is known.
+func encode(it *cassette.Interaction, dash int) ([]byte, error) {
+	item := mapping(
+		"id", number(0),
+		"request", requestNode(&it.Request),
+		"response", responseNode(&it.Response),
+	)
+	text, err := yaml.Marshal(&yaml.Node{Kind: yaml.SequenceNode, Content: []*yaml.Node{item}})
+	if err != nil {
+		return nil, fmt.Errorf("encode an interaction as YAML: %w", err)
+	}
+	_, text, _ = bytes.Cut(text, []byte("\n"))
+	indent := bytes.Repeat([]byte(" "), dash)
+	var out bytes.Buffer
+	for line := range bytes.Lines(text) {
+		out.Write(indent)
+		out.Write(line)
+	}
+	return out.Bytes(), nil
+}
+
+// requestNode and responseNode write go-vcr's fields in go-vcr's order. They are trees and not
+// yaml.Marshal of go-vcr's types, because yaml.v3 gives some strings a style that it can't read back.
+func requestNode(r *cassette.Request) *yaml.Node {
+	return mapping(
+		"proto", text(r.Proto),
+		"proto_major", number(r.ProtoMajor),
+		"proto_minor", number(r.ProtoMinor),
+		"content_length", number(r.ContentLength),
+		"transfer_encoding", list(r.TransferEncoding),
+		"trailer", lists(r.Trailer),
+		"host", text(r.Host),
+		"remote_addr", text(r.RemoteAddr),
+		"request_uri", text(r.RequestURI),
+		"body", text(r.Body),
+		"form", lists(r.Form),
+		"headers", lists(r.Headers),
+		"url", text(r.URL),
+		"method", text(r.Method),
+	)
+}
+
+func responseNode(r *cassette.Response) *yaml.Node {
+	return mapping(
+		"proto", text(r.Proto),
+		"proto_major", number(r.ProtoMajor),
+		"proto_minor", number(r.ProtoMinor),
+		"transfer_encoding", list(r.TransferEncoding),
+		"trailer", lists(r.Trailer),
+		"content_length", number(r.ContentLength),
+		"uncompressed", number(r.Uncompressed),
+		"body", text(r.Body),
+		"headers", lists(r.Headers),
+		"status", text(r.Status),
+		"code", number(r.Code),
+		"duration", number(r.Duration),
+	)
+}
+
+// text returns s in a style that every YAML reader gives back byte for byte: on one line, plain or in
+// single quotes where people can read it so, in double quotes with escapes where it has control
+// characters or line breaks, in base64 where it is not UTF-8.
+func text(s string) *yaml.Node {
+	n := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s}
+	switch {
+	case !utf8.ValidString(s):
+		n.Tag, n.Value = "!!binary", base64.StdEncoding.EncodeToString([]byte(s))
+	case strings.ContainsFunc(s, needsEscape):
+		n.Style = yaml.DoubleQuotedStyle
+	}
+	return n
+}
+
+// needsEscape reports whether a YAML reader could refuse or change r where it stands unescaped:
+// control characters, the line breaks of YAML 1.1, the byte order mark, noncharacters.
+func needsEscape(r rune) bool {
+	switch {
+	case r < ' ', 0x7f <= r && r < 0xa0, r == '\u2028', r == '\u2029', r == '\ufeff', r == '\ufffe', r == '\uffff':
+		return true
+	}
+	return false
+}
+
+// number returns a value that YAML needs no quotes for.
+func number(v any) *yaml.Node {
+	return &yaml.Node{Kind: yaml.ScalarNode, Value: fmt.Sprint(v)}
+}
+
+func list(values []string) *yaml.Node {
+	n := &yaml.Node{Kind: yaml.SequenceNode}
+	if len(values) == 0 {
+		n.Style = yaml.FlowStyle
+	}
+	for _, v := range values {
+		n.Content = append(n.Content, text(v))
+	}
+	return n
+}
+
+func lists(values map[string][]string) *yaml.Node {
+	n := &yaml.Node{Kind: yaml.MappingNode}
+	if len(values) == 0 {
+		n.Style = yaml.FlowStyle
+	}
+	for _, k := range slices.Sorted(maps.Keys(values)) {
+		n.Content = append(n.Content, text(k), list(values[k]))
+	}
+	return n
+}
+
+// mapping takes keys and their *yaml.Node in turn.
+func mapping(pairs ...any) *yaml.Node {
+	n := &yaml.Node{Kind: yaml.MappingNode}
+	for i := 0; i < len(pairs); i += 2 {
+		n.Content = append(n.Content, text(pairs[i].(string)), pairs[i+1].(*yaml.Node))
+	}
+	return n
+}

@@ -1,0 +1,216 @@
+package cassettes
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"gopkg.in/dnaeon/go-vcr.v3/cassette"
+)
+
+// Key is what makes two requests the same one: method, path, query and body, each in a canonical form.
+// Headers and the host do not count.
+type Key [sha256.Size]byte
+
+// KeyOf returns the match key of a redacted request.
+//
+//	path    unescaped, so that "+" and "%2B" are the same
+//	query   unescaped, sorted by name; values of one name keep their order
+//	body    a form like the query; JSON without white space, its members sorted; anything else as it is
+func KeyOf(r *cassette.Request) Key {
+	path, query := splitURL(r.URL)
+	b := make([]byte, 0, 512)
+	b = appendField(b, r.Method)
+	b = appendField(b, canonicalPath(path))
+	b = appendPairs(b, parsePairs(query))
+	b = appendBody(b, r)
+	return sha256.Sum256(b)
+}
+
+// appendField appends s so that no two lists of fields give the same bytes.
+func appendField(b []byte, s string) []byte {
+	b = binary.AppendUvarint(b, uint64(len(s)))
+	return append(b, s...)
+}
+
+// splitURL returns the escaped path and the query of a URL, also of one that net/url refuses.
+func splitURL(raw string) (path, query string) {
+	if _, rest, ok := strings.Cut(raw, "://"); ok {
+		raw = rest
+		if i := strings.IndexAny(raw, "/?#"); i >= 0 {
+			raw = raw[i:]
+		} else {
+			raw = ""
+		}
+	}
+	raw, _, _ = strings.Cut(raw, "#")
+	path, query, _ = strings.Cut(raw, "?")
+	if path == "" {
+		path = "/"
+	}
+	return path, query
+}
+
+// canonicalPath unescapes path, but for the escapes that would change how it is read.
+func canonicalPath(path string) string {
+	if !strings.Contains(path, "%") {
+		return path
+	}
+	segments := strings.Split(path, "/")
+	for i, s := range segments {
+		if plain, err := url.PathUnescape(s); err == nil {
+			segments[i] = strings.NewReplacer("%", "%25", "/", "%2F").Replace(plain)
+		}
+	}
+	return strings.Join(segments, "/")
+}
+
+// pair is a field of a form or a query.
+type pair struct{ name, value string }
+
+// parsePairs takes a form or a query apart. Only "&" separates, as Twilio's SDKs write it; what can't be
+// unescaped stays as it is.
+func parsePairs(s string) []pair {
+	var pairs []pair
+	for part := range strings.SplitSeq(s, "&") {
+		if part != "" {
+			name, value, _ := strings.Cut(part, "=")
+			pairs = append(pairs, pair{unescape(name), unescape(value)})
+		}
+	}
+	slices.SortStableFunc(pairs, func(a, b pair) int { return cmp.Compare(a.name, b.name) })
+	return pairs
+}
+
+func unescape(s string) string {
+	if plain, err := url.QueryUnescape(s); err == nil {
+		return plain
+	}
+	return s
+}
+
+func appendPairs(b []byte, pairs []pair) []byte {
+	b = binary.AppendUvarint(b, uint64(len(pairs)))
+	for _, p := range pairs {
+		b = appendField(appendField(b, p.name), p.value)
+	}
+	return b
+}
+
+func appendBody(b []byte, r *cassette.Request) []byte {
+	if pairs, ok := formPairs(r); ok {
+		return appendPairs(append(b, 'f'), pairs)
+	}
+	if isJSON(mediaType(r.Headers)) {
+		if canonical, ok := canonicalJSON(r.Body); ok {
+			return append(append(b, 'j'), canonical...)
+		}
+	}
+	return append(append(b, 'b'), r.Body...)
+}
+
+// formPairs returns the fields of r's form, if it has one. A cassette written by hand may have the
+// fields without a body.
+func formPairs(r *cassette.Request) ([]pair, bool) {
+	switch media := mediaType(r.Headers); {
+	case media != formMedia && (media != "" || len(r.Form) == 0):
+		return nil, false
+	case r.Body != "":
+		return parsePairs(r.Body), true
+	}
+	var pairs []pair
+	for _, name := range slices.Sorted(maps.Keys(r.Form)) {
+		for _, value := range r.Form[name] {
+			pairs = append(pairs, pair{name, value})
+		}
+	}
+	return pairs, true
+}
+
+const formMedia = "application/x-www-form-urlencoded"
+
+// mediaType returns the media type of h's Content-Type in lower case, without parameters, or "".
+func mediaType(h http.Header) string {
+	media, _, _ := strings.Cut(h.Get("Content-Type"), ";")
+	return strings.ToLower(strings.TrimSpace(media))
+}
+
+func isJSON(media string) bool {
+	return media == "application/json" || strings.HasSuffix(media, "+json")
+}
+
+// canonicalJSON returns body without white space and with sorted members. Numbers stay as written, and
+// of members with the same name all stay.
+func canonicalJSON(body string) ([]byte, bool) {
+	if !utf8.ValidString(body) {
+		return nil, false
+	}
+	d := json.NewDecoder(strings.NewReader(body))
+	d.UseNumber()
+	out, err := canonicalValue(nil, d)
+	if err != nil {
+		return nil, false
+	}
+	_, err = d.Token()
+	return out, err == io.EOF
+}
+
+func canonicalValue(out []byte, d *json.Decoder) ([]byte, error) {
+	token, err := d.Token()
+	if err != nil {
+		return nil, err
+	}
+	switch token {
+	case json.Delim('{'):
+		return canonicalObject(out, d)
+	case json.Delim('['):
+		return canonicalArray(out, d)
+	}
+	text, err := json.Marshal(token)
+	return append(out, text...), err
+}
+
+func canonicalArray(out []byte, d *json.Decoder) ([]byte, error) {
+	out = append(out, '[')
+	for d.More() {
+		var err error
+		if out, err = canonicalValue(out, d); err != nil {
+			return nil, err
+		}
+		out = append(out, ',')
+	}
+	_, err := d.Token()
+	return append(out, ']'), err
+}
+
+func canonicalObject(out []byte, d *json.Decoder) ([]byte, error) {
+	type member struct{ name, value []byte }
+	var members []member
+	for d.More() {
+		name, err := canonicalValue(nil, d)
+		if err != nil {
+			return nil, err
+		}
+		value, err := canonicalValue(nil, d)
+		if err != nil {
+			return nil, err
+		}
+		members = append(members, member{name, value})
+	}
+	slices.SortStableFunc(members, func(a, b member) int { return bytes.Compare(a.name, b.name) })
+	out = append(out, '{')
+	for _, m := range members {
+		out = append(append(append(append(out, m.name...), ':'), m.value...), ',')
+	}
+	_, err := d.Token()
+	return append(out, '}'), err
+}

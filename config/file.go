@@ -1,0 +1,93 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// loadFile applies the settings of a YAML file, a mapping of names to values:
+//
+//	cassette: testdata/login.yaml
+//	play: once
+//	append: true
+func (c *Config) loadFile(file string) error {
+	named := file != ""
+	if !named {
+		file = DefaultFile
+	}
+	data, err := os.ReadFile(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && !named:
+		return nil
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("there is no configuration file %s: check --config", file)
+	case err != nil:
+		return fmt.Errorf("read the configuration: %w", err)
+	}
+	var doc yaml.Node
+	if err := yaml.Unmarshal(data, &doc); err != nil {
+		return fmt.Errorf("%s: %s", file, strings.TrimPrefix(err.Error(), "yaml: "))
+	}
+	if doc.Kind == 0 {
+		return nil // an empty file sets nothing
+	}
+	top := doc.Content[0]
+	if top.Kind != yaml.MappingNode {
+		return fmt.Errorf("%s:%d: this is no list of settings; write one \"name: value\" a line", file, top.Line)
+	}
+	seen := map[string]int{}
+	for i := 0; i+1 < len(top.Content); i += 2 {
+		key, value := top.Content[i], top.Content[i+1]
+		if line, again := seen[key.Value]; again {
+			return fmt.Errorf("%s:%d: %s is set a second time; the first is in line %d", file, key.Line, key.Value, line)
+		}
+		seen[key.Value] = key.Line
+		if err := c.setNode(key, value); err != nil {
+			return fmt.Errorf("%s:%d: %s: %w", file, key.Line, key.Value, err)
+		}
+	}
+	return nil
+}
+
+func (c *Config) setNode(key, value *yaml.Node) error {
+	for _, s := range Settings {
+		if s.Name != key.Value {
+			continue
+		}
+		want := "!!str"
+		if s.Value == "" {
+			want = "!!bool"
+		}
+		if value.Kind != yaml.ScalarNode || value.Tag != want {
+			return fmt.Errorf("expected %s, got %s", kinds[want], kinds[value.Tag])
+		}
+		return s.set(c, value.Value)
+	}
+	return fmt.Errorf("there is no such setting; there are %s", names())
+}
+
+// kinds are how messages call the tags of YAML.
+var kinds = map[string]string{
+	"!!str":       "text",
+	"!!bool":      "true or false",
+	"!!int":       "a number",
+	"!!float":     "a number",
+	"!!null":      "nothing",
+	"!!seq":       "a list",
+	"!!map":       "a mapping",
+	"!!timestamp": "a date",
+	"!!binary":    "binary data",
+}
+
+func names() string {
+	var all []string
+	for _, s := range Settings {
+		all = append(all, s.Name)
+	}
+	return strings.Join(all, ", ")
+}

@@ -1,0 +1,350 @@
+// Twilio-vcr is a recording and replaying reverse proxy for Twilio Verify.
+//
+// This file is the command line: it turns flags into a config.Config, picks the transport of the mode, and
+// turns errors into one sentence and an exit code.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"os"
+	"os/signal"
+	"regexp"
+	"strings"
+	"syscall"
+
+	"github.com/urfave/cli/v2"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/twilio-vcr/twilio-vcr/cassettes"
+	"github.com/twilio-vcr/twilio-vcr/cassettes/redact"
+	"github.com/twilio-vcr/twilio-vcr/config"
+	"github.com/twilio-vcr/twilio-vcr/proxy"
+)
+
+const version = "0.1.0"
+
+// The exit codes, beside 0.
+const (
+	exitFailed     = 1 // it could not run: a broken cassette, a port in use
+	exitUsage      = 2 // a wrong flag, mode or setting
+	exitIncomplete = 3 // a call that was answered is not on the tape
+)
+
+// codedError is an error that ends the program with a code other than exitFailed.
+type codedError struct {
+	error
+	code int
+}
+
+func (e codedError) Unwrap() error { return e.error }
+
+func main() {
+	// net/http's client writes bytes of upstream's to the standard logger.
+	log.SetOutput(io.Discard)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
+	os.Exit(run(ctx, os.Args, os.Stdout, os.Stderr))
+}
+
+// run is the program without its process: it returns the exit code.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	err := newApp(stdout, stderr).RunContext(ctx, args)
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintf(stderr, "twilio-vcr: %v\n", err)
+	var coded codedError
+	if errors.As(err, &coded) {
+		return coded.code
+	}
+	return exitFailed
+}
+
+// commands are the modes, with their help.
+var commands = []struct {
+	mode                        config.Mode
+	usage, description, example string
+}{
+	{config.Record, "call upstream and record to a cassette",
+		"Sends every call to upstream and puts it on the cassette, credentials redacted. Stop it with Ctrl-C.",
+		"twilio-vcr record --cassette testdata/login.yaml"},
+	{config.Replay, "answer from a cassette, without a network",
+		"Answers every call from the cassette. A call that is not on it gets a 501 that says what is nearest.",
+		"twilio-vcr replay --cassette testdata/login.yaml --play once"},
+	{config.Auto, "replay what is on the cassette, record what is missing",
+		"Answers from the cassette where it can, and calls upstream and records where it can't. The cassette is made if it is not there.",
+		"twilio-vcr auto --cassette testdata/login.yaml"},
+	{config.Passthrough, "call upstream and record nothing",
+		"Sends every call to upstream, to see in the log what a client does.",
+		"twilio-vcr passthrough --log-format json"},
+}
+
+func newApp(stdout, stderr io.Writer) *cli.App {
+	cli.HelpPrinter = func(w io.Writer, template string, data any) {
+		cli.HelpPrinterCustom(w, template, data, map[string]any{"wrapAt": func() int { return 80 }})
+	}
+	cli.FlagStringer = flagHelp
+	app := &cli.App{
+		Name:                  "twilio-vcr",
+		Usage:                 "a recording and replaying reverse proxy for Twilio Verify",
+		UsageText:             "twilio-vcr MODE [flags]\ntwilio-vcr MODE --help",
+		Description:           "Example, on a fresh machine:\n\n  twilio-vcr replay",
+		CustomAppHelpTemplate: appHelp,
+		Version:               version,
+		Writer:                stdout,
+		ErrWriter:             stderr,
+		ExitErrHandler:        func(*cli.Context, error) {}, // run decides
+		OnUsageError:          usageError,
+		HideHelpCommand:       true,
+		Action: func(c *cli.Context) error {
+			if c.Args().Present() {
+				return codedError{fmt.Errorf("there is no mode %q; the modes are record, replay, auto and passthrough", c.Args().First()), exitUsage}
+			}
+			return cli.ShowAppHelp(c)
+		},
+	}
+	for _, command := range commands {
+		app.Commands = append(app.Commands, &cli.Command{
+			Name:               string(command.mode),
+			Usage:              command.usage,
+			UsageText:          "twilio-vcr " + string(command.mode) + " [flags]",
+			Description:        command.description + "\n\nExample:\n\n  " + command.example,
+			CustomHelpTemplate: commandHelp,
+			Flags:              flags(command.mode),
+			OnUsageError:       usageError,
+			HideHelpCommand:    true,
+			Action:             func(c *cli.Context) error { return serve(c, command.mode) },
+		})
+	}
+	return app
+}
+
+const appHelp = `{{.Name}} - {{.Usage}}
+
+USAGE:
+   {{wrap .UsageText 3}}
+
+MODES:{{range .VisibleCommands}}
+   {{printf "%-12s" .Name}} {{wrap .Usage 16}}{{end}}
+
+   {{wrap .Description 3}}
+
+FLAGS:
+   --help     show this, or the help of a mode
+   --version  show the version
+`
+
+const commandHelp = `{{.HelpName}} - {{.Usage}}
+
+USAGE:
+   {{wrap .UsageText 3}}
+
+   {{wrap .Description 3}}
+
+FLAGS:{{range .VisibleFlags}}
+   {{wrap .String 6}}{{end}}
+
+Each flag is also a setting in twilio-vcr.yaml ("log-level: debug") and in the
+environment (TWILIO_VCR_LOG_LEVEL). Flags win, then the environment.
+`
+
+// flags declares the settings of mode as flags. What they are worth, config decides.
+func flags(mode config.Mode) []cli.Flag {
+	all := []cli.Flag{&cli.StringFlag{Name: "config", Usage: "`FILE` file of settings, in YAML", DefaultText: config.DefaultFile + ", if it is there"}}
+	for _, s := range config.Settings {
+		hidden := !s.ForMode(mode)
+		if s.Value == "" {
+			all = append(all, &cli.BoolFlag{Name: s.Name, Usage: s.Usage, Hidden: hidden})
+		} else {
+			all = append(all, &cli.StringFlag{Name: s.Name, Usage: "`" + s.Value + "` " + s.Usage, DefaultText: s.Default(), Hidden: hidden})
+		}
+	}
+	return all
+}
+
+// flagHelp returns a flag's help: its name and value, and what it does in the line below.
+func flagHelp(f cli.Flag) string {
+	name := "--" + f.Names()[0]
+	documented, ok := f.(cli.DocGenerationFlag)
+	if !ok {
+		return name
+	}
+	usage := documented.GetUsage()
+	if quoted, rest, ok := strings.Cut(strings.TrimPrefix(usage, "`"), "` "); ok {
+		name, usage = name+" "+quoted, rest
+	}
+	if text := documented.GetDefaultText(); text != "" && documented.TakesValue() {
+		usage += " (default: " + text + ")"
+	}
+	return name + "\n" + usage
+}
+
+var undefinedFlag = regexp.MustCompile(`^flag provided but not defined: -+(.*)$`)
+var missingValue = regexp.MustCompile(`^flag needs an argument: -+(.*)$`)
+var badSwitch = regexp.MustCompile(`^invalid boolean value "(.*)" for -+(.*): .*$`)
+
+// usageError makes a sentence of what the flag package says.
+func usageError(c *cli.Context, err error, _ bool) error {
+	help := strings.TrimSpace("twilio-vcr " + strings.TrimPrefix(c.Command.Name, "twilio-vcr"))
+	message := err.Error()
+	message = undefinedFlag.ReplaceAllString(message, `there is no flag --$1; "`+help+` --help" lists the flags`)
+	message = missingValue.ReplaceAllString(message, `flag --$1 needs a value`)
+	message = badSwitch.ReplaceAllString(message, `flag --$2: "$1" is neither true nor false`)
+	return codedError{errors.New(message), exitUsage}
+}
+
+// serve runs the proxy in one mode until the context of c ends.
+func serve(c *cli.Context, mode config.Mode) error {
+	cfg, err := load(c, mode)
+	if err != nil {
+		return codedError{err, exitUsage}
+	}
+	logger := newLogger(cfg, c.App.ErrWriter)
+	journal := proxy.NewJournal(logger)
+	policy := &redact.Policy{}
+	tape, err := open(cfg, policy, journal.Report)
+	if err != nil {
+		return err
+	}
+	for _, notice := range tape.notices {
+		logger.Warn(notice)
+	}
+	l, err := proxy.Listen(cfg.Listen)
+	if err != nil {
+		return errors.Join(err, tape.close(logger))
+	}
+	if !cfg.IsLoopback() {
+		logger.Warn("other machines can reach this proxy, and send calls through it; listen on 127.0.0.1 unless they must")
+	}
+	fmt.Fprintf(c.App.Writer, "ready http://%s\n", l.Addr())
+	err = proxy.Serve(c.Context, l, proxy.New(tape.transport, cfg.Upstream, policy, journal), journal.ErrorLog())
+	err = errors.Join(err, tape.close(logger))
+	journal.Summarize()
+	if n := journal.Count(cassettes.Unrecorded); err == nil && n > 0 {
+		err = fmt.Errorf("the recording is not complete: %d answered calls are not on %s; the log says why", n, cfg.Cassette)
+	}
+	if err != nil && tape.writer != nil {
+		return codedError{err, exitIncomplete}
+	}
+	return err
+}
+
+// load asks config for what the flags, the environment and the file say.
+func load(c *cli.Context, mode config.Mode) (*config.Config, error) {
+	if c.Args().Present() {
+		return nil, fmt.Errorf("%q is no flag; \"twilio-vcr %s --help\" lists the flags", c.Args().First(), mode)
+	}
+	given := map[string]string{}
+	for _, s := range config.Settings {
+		if c.IsSet(s.Name) {
+			given[s.Name] = fmt.Sprint(c.Value(s.Name))
+		}
+	}
+	return config.Load(mode, config.Sources{File: c.String("config"), Getenv: os.LookupEnv, Flags: given})
+}
+
+// newLogger returns the log of a run: a line an event, for people or for machines.
+func newLogger(cfg *config.Config, w io.Writer) *zap.Logger {
+	format := zap.NewProductionEncoderConfig()
+	format.EncodeTime = zapcore.RFC3339TimeEncoder
+	format.EncodeDuration = zapcore.StringDurationEncoder
+	encoder := zapcore.NewJSONEncoder(format)
+	if cfg.LogFormat == "console" {
+		format.EncodeTime = zapcore.TimeEncoderOfLayout("15:04:05.000")
+		encoder = zapcore.NewConsoleEncoder(format)
+	}
+	level, err := zapcore.ParseLevel(cfg.LogLevel)
+	if err != nil {
+		level = zapcore.InfoLevel // unreachable: config lets through zap's names only
+	}
+	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(w)), level))
+}
+
+// tape is the mode of a run: where answers come from, and where they are recorded.
+type tape struct {
+	transport http.RoundTripper
+	writer    *cassettes.Writer // nil if nothing is recorded
+	notices   []string
+}
+
+// open opens the cassette and picks the transport of the mode. Nothing below asks which mode it is.
+func open(cfg *config.Config, policy *redact.Policy, report cassettes.Report) (*tape, error) {
+	switch cfg.Mode {
+	case config.Replay:
+		c, err := cassettes.Example()
+		if cfg.Cassette != "" {
+			c, err = cassettes.Load(cfg.Cassette)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return &tape{transport: player(cfg, c, policy, report), notices: c.Notices}, nil
+	case config.Auto:
+		w, c, err := cassettes.Append(cfg.Cassette)
+		if err != nil {
+			return nil, err
+		}
+		p := player(cfg, c, policy, report)
+		r := recorder(w, policy, report)
+		r.Added = p.Session.Add
+		p.Miss = r
+		return &tape{p, w, c.Notices}, nil
+	case config.Record:
+		w, notices, err := openWriter(cfg)
+		if err != nil {
+			return nil, err
+		}
+		return &tape{recorder(w, policy, report), w, notices}, nil
+	}
+	return &tape{transport: &cassettes.Passthrough{Upstream: proxy.NewUpstream(), Policy: policy, Report: report}}, nil
+}
+
+func openWriter(cfg *config.Config) (*cassettes.Writer, []string, error) {
+	switch {
+	case cfg.Append:
+		w, c, err := cassettes.Append(cfg.Cassette)
+		if err != nil {
+			return nil, nil, err
+		}
+		return w, c.Notices, nil
+	case cfg.Overwrite:
+		w, err := cassettes.Overwrite(cfg.Cassette)
+		return w, nil, err
+	}
+	w, err := cassettes.Create(cfg.Cassette)
+	if errors.Is(err, os.ErrExist) {
+		err = fmt.Errorf("the cassette %s exists: add to it with --append, or replace it with --overwrite", cfg.Cassette)
+	}
+	return w, nil, err
+}
+
+func player(cfg *config.Config, c *cassettes.Cassette, policy *redact.Policy, report cassettes.Report) *cassettes.Player {
+	return &cassettes.Player{
+		Session: cassettes.NewSession(c, policy, cassettes.Play(cfg.Play)),
+		Policy:  policy,
+		Report:  report,
+		Latency: cfg.Latency == "recorded",
+	}
+}
+
+func recorder(w *cassettes.Writer, policy *redact.Policy, report cassettes.Report) *cassettes.Recorder {
+	return &cassettes.Recorder{Upstream: proxy.NewUpstream(), Writer: w, Policy: policy, Report: report}
+}
+
+// close ends the recording, if there is one.
+func (t *tape) close(logger *zap.Logger) error {
+	if t.writer == nil {
+		return nil
+	}
+	notice, err := t.writer.Close()
+	if notice != "" {
+		logger.Warn(notice)
+	}
+	return err
+}

@@ -1,0 +1,93 @@
+package proxy
+
+import (
+	"log"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/twilio-vcr/twilio-vcr/cassettes"
+)
+
+// Journal tells of exchanges: a log line each, and their sum at the end. It is safe for concurrent use.
+type Journal struct {
+	log *zap.Logger
+
+	mu     sync.Mutex
+	counts map[cassettes.Outcome]int
+}
+
+// NewJournal returns a Journal that writes to log.
+func NewJournal(log *zap.Logger) *Journal {
+	return &Journal{log: log, counts: map[cassettes.Outcome]int{}}
+}
+
+// levels are those of the outcomes that somebody should look at. The others are told at level info.
+var levels = map[cassettes.Outcome]zapcore.Level{
+	cassettes.Missed:     zapcore.WarnLevel,
+	cassettes.Failed:     zapcore.WarnLevel,
+	cassettes.Refused:    zapcore.WarnLevel,
+	cassettes.Unrecorded: zapcore.ErrorLevel,
+}
+
+// Report counts e and writes its log line.
+func (j *Journal) Report(e cassettes.Exchange) {
+	j.mu.Lock()
+	j.counts[e.Outcome]++
+	j.mu.Unlock()
+
+	line := j.log.Check(levels[e.Outcome], string(e.Outcome)) // info is level 0
+	if line == nil {
+		return
+	}
+	fields := []zap.Field{
+		zap.String("method", e.Method),
+		zap.String("path", e.Path),
+		zap.Int("status", e.Status),
+		zap.Duration("duration", e.Duration.Round(time.Microsecond)),
+	}
+	if e.Interaction >= 0 {
+		fields = append(fields, zap.Int("interaction", e.Interaction))
+	}
+	if e.Detail != "" {
+		fields = append(fields, zap.String("reason", e.Detail))
+	}
+	line.Write(fields...)
+}
+
+// Count returns how many exchanges had one of the outcomes.
+func (j *Journal) Count(outcomes ...cassettes.Outcome) int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	n := 0
+	for _, o := range outcomes {
+		n += j.counts[o]
+	}
+	return n
+}
+
+// Summarize writes the summary line: how many were recorded, replayed and missed, and what else there was.
+func (j *Journal) Summarize() {
+	fields := []zap.Field{
+		zap.Int("recorded", j.Count(cassettes.Recorded)),
+		zap.Int("replayed", j.Count(cassettes.Replayed, cassettes.Repeated)),
+		zap.Int("missed", j.Count(cassettes.Missed)),
+	}
+	for _, o := range []cassettes.Outcome{cassettes.Passed, cassettes.Unrecorded, cassettes.Failed, cassettes.Refused} {
+		if n := j.Count(o); n > 0 {
+			fields = append(fields, zap.Int(string(o), n))
+		}
+	}
+	j.log.Info("summary", fields...)
+}
+
+// ErrorLog returns a logger for what net/http has to say of connections.
+func (j *Journal) ErrorLog() *log.Logger {
+	l, err := zap.NewStdLogAt(j.log, zapcore.WarnLevel)
+	if err != nil {
+		return log.Default() // unreachable: the level is one of zap's
+	}
+	return l
+}

@@ -1,0 +1,126 @@
+// Package proxy is the HTTP side: it takes requests in, decides who may come in, gives them to the
+// transport of the mode through one httputil.ReverseProxy, and tells of every exchange.
+//
+//	client ── guard ── httputil.ReverseProxy ── transport of the mode ── upstream or cassette
+//
+// It knows nothing of the format of cassettes and nothing of flags.
+package proxy
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"sync"
+
+	"gopkg.in/dnaeon/go-vcr.v3/cassette"
+
+	"github.com/twilio-vcr/twilio-vcr/cassettes"
+	"github.com/twilio-vcr/twilio-vcr/cassettes/redact"
+	"github.com/twilio-vcr/twilio-vcr/cassettes/verify"
+)
+
+// headerPrefix begins the headers that are meant for the proxy. They are never sent on.
+const headerPrefix = "X-Vcr-"
+
+// forwarding are the headers that ReverseProxy takes away from a request, and that a client may well
+// have sent.
+var forwarding = []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"}
+
+// handler is the proxy's front door.
+type handler struct {
+	upstream *url.URL
+	policy   *redact.Policy
+	journal  *Journal
+	proxy    *httputil.ReverseProxy
+}
+
+// New returns the proxy for upstream whose mode is transport. Each exchange is told to journal: by the
+// transport, or here if it never gets that far.
+func New(transport http.RoundTripper, upstream *url.URL, policy *redact.Policy, journal *Journal) http.Handler {
+	h := &handler{upstream: upstream, policy: policy, journal: journal}
+	h.proxy = &httputil.ReverseProxy{
+		Rewrite:      h.rewrite,
+		Transport:    transport,
+		ErrorHandler: h.fail,
+		ErrorLog:     journal.ErrorLog(),
+		BufferPool:   &buffers{},
+	}
+	return h
+}
+
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if why := h.guard(r); why != nil {
+		h.refuse(w, r, why)
+		return
+	}
+	if r.ContentLength > 0 || r.ContentLength < 0 {
+		r.Body = http.MaxBytesReader(w, r.Body, cassettes.MaxBody)
+	}
+	// The answer has the headers of the tape or of upstream: net/http is to add none.
+	w.Header()["Date"] = nil
+	w.Header()["Content-Type"] = nil
+	h.proxy.ServeHTTP(w, r)
+}
+
+// rewrite aims a request at upstream and undoes what ReverseProxy has changed in it: the query, which it
+// takes bad parts out of, and the forwarding headers.
+func (h *handler) rewrite(r *httputil.ProxyRequest) {
+	r.Out.URL.RawQuery = r.In.URL.RawQuery
+	r.SetURL(h.upstream)
+	if !isOwnName(hostname(r.In.Host)) {
+		r.Out.Host = r.In.Host // a name of the API's; ours would mean nothing to upstream
+	}
+	for _, name := range forwarding {
+		if values, ok := r.In.Header[name]; ok {
+			r.Out.Header[name] = values
+		}
+	}
+	// What comes back must be readable, and it must be an answer, not a change of protocol.
+	for _, name := range []string{"Accept-Encoding", "Connection", "Upgrade"} {
+		delete(r.Out.Header, name)
+	}
+	for name := range r.Out.Header {
+		if strings.HasPrefix(name, headerPrefix) {
+			delete(r.Out.Header, name)
+		}
+	}
+}
+
+// fail answers a request for which the transport has no answer: its body could not be read.
+func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
+	var tooLong *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLong):
+		h.refuse(w, r, errTooLong)
+	case errors.Is(err, context.Canceled):
+		h.refuse(w, r, verify.Errorf(http.StatusBadRequest, "the client went away"))
+	default:
+		h.refuse(w, r, verify.Errorf(http.StatusBadRequest, "the body of the request broke off or is malformed; send it whole"))
+	}
+}
+
+// refuse answers a request that goes no further.
+func (h *handler) refuse(w http.ResponseWriter, r *http.Request, why *verify.Error) {
+	request := cassette.Request{Method: r.Method, URL: r.URL.String(), Headers: r.Header}
+	h.policy.Request(&request)
+	e := cassettes.NewExchange(&request)
+	e.Outcome, e.Status, e.Detail = cassettes.Refused, why.Status, why.Message
+	h.journal.Report(e)
+	w.Header().Set(cassettes.OutcomeHeader, string(cassettes.Refused))
+	why.Write(w)
+}
+
+// buffers are what answers are copied through.
+type buffers struct{ pool sync.Pool }
+
+func (b *buffers) Get() []byte {
+	if buf, ok := b.pool.Get().(*[]byte); ok {
+		return *buf
+	}
+	return make([]byte, 32<<10)
+}
+
+func (b *buffers) Put(buf []byte) { b.pool.Put(&buf) }

@@ -1,0 +1,80 @@
+package proxy
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+)
+
+// grace is how long the calls in flight may take to finish when the server is told to stop.
+const grace = 10 * time.Second
+
+// ErrCutOff says that calls were still in flight when the server had to stop.
+var ErrCutOff = fmt.Errorf("calls were still in flight %s after the stop and were cut off", grace)
+
+// Listen takes the address for a server, HOST:PORT. Port 0 takes a free one.
+func Listen(address string) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("listen on %s: the port is in use; stop the program that has it, or choose another with --listen (port 0 takes a free one)", address)
+	case errors.Is(err, syscall.EACCES):
+		return nil, fmt.Errorf("listen on %s: this user may not; choose a port above 1023 with --listen", address)
+	case err != nil:
+		return nil, fmt.Errorf("listen on %s: %w", address, err)
+	}
+	return l, nil
+}
+
+// Serve answers requests on l with h until ctx ends. Then it takes no more, and waits for the calls in
+// flight; it returns ErrCutOff if they have not finished after 10 s.
+func Serve(ctx context.Context, l net.Listener, h http.Handler, errorLog *log.Logger) error {
+	s := &http.Server{
+		Handler:           h,
+		ErrorLog:          errorLog,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       time.Minute,
+		WriteTimeout:      5 * time.Minute, // an upstream call takes a minute at most, a recorded latency too
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		// OPTIONS * goes the way of all requests.
+		DisableGeneralOptionsHandler: true,
+	}
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(l) }()
+	select {
+	case err := <-served:
+		return fmt.Errorf("serve on %s: %w", l.Addr(), err)
+	case <-ctx.Done():
+	}
+	wait, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer cancel()
+	if err := s.Shutdown(wait); err != nil {
+		_ = s.Close() // it can only repeat that there are connections
+		return ErrCutOff
+	}
+	return nil
+}
+
+// NewUpstream returns the HTTP client side: connections are kept for all callers, TLS is verified, no
+// redirect is followed, and no compression is asked for, so that answers can be read and redacted.
+func NewUpstream() *http.Transport {
+	dialer := &net.Dialer{Timeout: 10 * time.Second}
+	return &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           dialer.DialContext,
+		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout:   10 * time.Second,
+		ResponseHeaderTimeout: time.Minute,
+		IdleConnTimeout:       90 * time.Second,
+		MaxIdleConnsPerHost:   64,
+		DisableCompression:    true,
+		ForceAttemptHTTP2:     true,
+	}
+}
