@@ -74,6 +74,19 @@ func captureRequest(req *http.Request, body []byte) (cassette.Request, error) {
 	return c, nil
 }
 
+// lookupRequest returns what a match key is made of. Its headers are req's own.
+// A body that can't be decoded is left as it is: no tape holds one, so it finds its way to a miss.
+func lookupRequest(req *http.Request, body []byte) cassette.Request {
+	header := req.Header
+	if _, encoded := header["Content-Encoding"]; encoded {
+		header = header.Clone()
+		if plain, err := decode(body, header); err == nil {
+			body = plain
+		}
+	}
+	return cassette.Request{Method: req.Method, URL: req.URL.String(), Body: string(body), Headers: header}
+}
+
 // captureResponse returns resp, whose body has been read, as go-vcr's type. It shares nothing with resp.
 // Its errors are those of captureRequest.
 func captureResponse(resp *http.Response, body []byte, duration time.Duration) (cassette.Response, error) {

@@ -152,7 +152,7 @@ func text(s string) *yaml.Node {
 	switch {
 	case !utf8.ValidString(s):
 		n.Tag, n.Value = "!!binary", base64.StdEncoding.EncodeToString([]byte(s))
-	case strings.ContainsFunc(s, needsEscape):
+	case s == "<<", strings.ContainsFunc(s, needsEscape): // as a name, a plain << means a merge
 		n.Style = yaml.DoubleQuotedStyle
 	}
 	return n

@@ -42,8 +42,7 @@ func (p *Player) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	// No tape holds a body that can't be decoded, so such a request finds its way to a miss.
-	request, _ := captureRequest(req, body)
+	request := lookupRequest(req, body)
 	found := p.Policy.Request(&request)
 	key := KeyOf(&request)
 

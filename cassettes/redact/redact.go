@@ -12,7 +12,6 @@ package redact
 
 import (
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,23 +24,34 @@ import (
 // Placeholder stands where a header's secret was.
 const Placeholder = "REDACTED"
 
-// Policy says what is redacted. Its zero value is the default policy. It is safe for concurrent use.
-type Policy struct{}
+// Policy says what is redacted. Its zero value is the default policy. It is safe for concurrent use, and
+// must not be copied.
+type Policy struct {
+	cache cache
+}
 
 // Interaction redacts it in place and returns what was found, for Check.
 // Redacting an interaction a second time changes nothing.
 func (p *Policy) Interaction(it *cassette.Interaction) *Found {
-	found := newFound(it.Request.Headers, it.Response.Headers, it.Request.URL)
+	found := p.found(it.Request.Headers, it.Response.Headers, it.Request.URL)
 	found.request(&it.Request)
 	found.response(&it.Response)
 	return found
 }
 
-// Request redacts the request of a call in place, as Interaction does, and returns what was found.
-// Of its headers, only those that carry credentials are changed.
+// Request redacts what a match key and a message are made of, in place: method, URL, body and form. Of the
+// headers only Content-Type is kept, in a map of its own. It returns what was found.
 func (p *Policy) Request(r *cassette.Request) *Found {
-	found := newFound(r.Headers, nil, r.URL)
-	found.request(r)
+	found := p.found(r.Headers, nil, r.URL)
+	for _, s := range []*string{&r.Method, &r.URL, &r.Body} {
+		*s = found.text(*s)
+	}
+	r.Form = found.values(r.Form)
+	var kept http.Header
+	if media := r.Headers["Content-Type"]; len(media) > 0 {
+		kept = http.Header{"Content-Type": {found.text(media[0])}}
+	}
+	r.Headers = kept
 	return found
 }
 
@@ -51,7 +61,7 @@ func (f *Found) request(r *cassette.Request) {
 		*s = f.text(*s)
 	}
 	f.texts(r.TransferEncoding)
-	r.Form = url.Values(f.values(r.Form))
+	r.Form = f.values(r.Form)
 	r.Headers = f.header(r.Headers)
 	r.Trailer = f.header(r.Trailer)
 	keepLength(&r.ContentLength, r.Headers, length, len(r.Body))

@@ -1,7 +1,9 @@
 package redact
 
 import (
+	"cmp"
 	"html"
+	"slices"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -11,20 +13,29 @@ import (
 // value has three.
 const maxLayers = 3
 
-// view is a text with some layers of escapes undone. at tells where each of its bytes stood in the text
-// it came from, and ends with that text's length; a nil at means that nothing was undone.
+// view is a text with layers of escapes undone.
 type view struct {
-	text string
-	at   []int
+	text    string
+	under   *view    // the same text with one layer more; nil if this is the original
+	escapes []escape // what was undone in under, in order
 }
 
-// views returns text as it is and with one, two and three layers of escapes undone: of URLs and forms
-// (%2B), of JSON and YAML strings (\u002b, \x2b, \/) and of HTML and XML (&#43; &amp;).
-func views(text string) []view {
-	all := []view{{text: text}}
+// escape is one that was undone: the bytes from..to of the view are from..to of the text under it.
+type escape struct {
+	from, to           int
+	underFrom, underTo int
+}
+
+// mayHaveEscapes reports whether unescaped is worth a call.
+func mayHaveEscapes(text string) bool { return strings.ContainsAny(text, `%\&`) }
+
+// unescaped returns text with one, two and three layers of escapes undone, as far as there are any: of
+// URLs and forms (%2B), of JSON and YAML strings (\u002b, \x2b, \/) and of HTML and XML (&#43; &amp;).
+func unescaped(text string) []*view {
+	var all []*view
+	v := &view{text: text}
 	for range maxLayers {
-		v, undone := all[len(all)-1].unescape()
-		if !undone {
+		if v = v.unescape(); v == nil {
 			break
 		}
 		all = append(all, v)
@@ -33,37 +44,61 @@ func views(text string) []view {
 }
 
 // span returns where the bytes from start to end of v stand in the original text.
-func (v view) span(start, end int) (int, int) {
-	if v.at == nil {
-		return start, end
+func (v *view) span(start, end int) (int, int) {
+	for ; v.under != nil; v = v.under {
+		start, end = v.below(start, false), v.below(end, true)
 	}
-	return v.at[start], v.at[end]
+	return start, end
 }
 
-// unescape returns v with one more layer undone, and whether there was one.
-func (v view) unescape() (view, bool) {
-	if !strings.ContainsAny(v.text, `%\&`) {
-		return v, false
+// below returns where byte i of v stands in the text under it. Inside an escape that is the escape's
+// begin, or for the end of a span its end.
+func (v *view) below(i int, end bool) int {
+	n, _ := slices.BinarySearchFunc(v.escapes, i, func(e escape, i int) int { return cmp.Compare(e.from, i) })
+	if n < len(v.escapes) && v.escapes[n].from == i {
+		return v.escapes[n].underFrom
 	}
-	var out strings.Builder
-	at := make([]int, 0, len(v.text)+1)
-	undone := false
-	for i := 0; i < len(v.text); {
-		char, width := unescapeOne(v.text[i:])
+	if n == 0 {
+		return i
+	}
+	switch e := v.escapes[n-1]; { // the last one that begins before i
+	case i >= e.to:
+		return e.underTo + i - e.to
+	case end:
+		return e.underTo
+	default:
+		return e.underFrom
+	}
+}
+
+// unescape returns v with one more layer undone, or nil if there is none.
+func (v *view) unescape() *view {
+	s := v.text
+	next := &view{under: v}
+	var out []byte
+	done := 0 // how much of s is in out
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c != '%' && c != '\\' && c != '&' {
+			continue
+		}
+		char, width := unescapeOne(s[i:])
 		if width == 0 {
-			char, width = v.text[i:i+1], 1
-		} else {
-			undone = true
+			continue
 		}
-		from, _ := v.span(i, i)
-		for range len(char) {
-			at = append(at, from)
+		if out == nil {
+			out = make([]byte, 0, len(s))
 		}
-		out.WriteString(char)
-		i += width
+		out = append(out, s[done:i]...)
+		next.escapes = append(next.escapes, escape{len(out), len(out) + len(char), i, i + width})
+		out = append(out, char...)
+		done = i + width
+		i = done - 1
 	}
-	_, end := v.span(0, len(v.text))
-	return view{out.String(), append(at, end)}, undone
+	if out == nil {
+		return nil
+	}
+	next.text = string(append(out, s[done:]...))
+	return next
 }
 
 // unescapeOne returns what the escape at the start of s stands for and its length, which is 0 if s
