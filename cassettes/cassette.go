@@ -133,10 +133,10 @@ func (c *Cassette) decodeWhole(r io.ReadSeeker) error {
 // broken returns the error for a cassette that can't be used: the file, the line, the problem, the mend.
 func (c *Cassette) broken(line int, problem, mend string) error {
 	place := c.File
-	if line > 0 {
-		place = fmt.Sprintf("%s:%d", c.File, line)
-	} else if m := lineNumber.FindStringSubmatch(problem); m != nil {
-		place = fmt.Sprintf("%s:%s", c.File, m[1])
+	if m := lineNumber.FindStringSubmatch(problem); m != nil { // the YAML reader knows better
+		place += ":" + m[1]
+	} else if line > 0 {
+		place += fmt.Sprintf(":%d", line)
 	}
 	return fmt.Errorf("%s: %s; %s", place, lineNumber.ReplaceAllString(problem, ""), mend)
 }
