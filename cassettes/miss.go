@@ -34,15 +34,22 @@ func (s *Session) explain(r *cassette.Request, key Key) string {
 		parts = append(parts, "nothing near it is recorded")
 	default:
 		which := fmt.Sprintf("nearest is interaction %d", near.it.ID)
-		if same > 0 {
-			which += fmt.Sprintf(" (%d more are as near)", same)
+		switch {
+		case same == 1:
+			which += " (1 other is as near)"
+		case same > 1:
+			which += fmt.Sprintf(" (%d others are as near)", same)
 		}
 		parts = append(parts, which+": "+strings.Join(differences, ", "))
 	}
 	if breaches := verify.Breaches(r.Method, canonicalPath(path), form(r)); len(breaches) > 0 {
 		parts = append(parts, "the request breaks Twilio's contract: "+strings.Join(breaches, ", "))
 	} else if used == nil {
-		parts = append(parts, "record it with \"twilio-vcr auto\", or change the request")
+		file := s.file
+		if file == ExampleName {
+			file = "FILE"
+		}
+		parts = append(parts, fmt.Sprintf("record it with \"twilio-vcr auto --cassette %s\", or change the request", file))
 	}
 	return strings.Join(parts, "; ")
 }
@@ -125,7 +132,10 @@ func compare(recorded, got *cassette.Request) []string {
 	all = append(all, compareFields("query", parsePairs(recordedQuery), parsePairs(gotQuery))...)
 	recordedKind, recordedFields := fields(recorded)
 	gotKind, gotFields := fields(got)
-	if recordedKind != gotKind {
+	switch a, b := mediaType(recorded.Headers), mediaType(got.Headers); {
+	case recordedKind != gotKind && a != b:
+		return append(all, difference("Content-Type", a, b))
+	case recordedKind != gotKind:
 		return append(all, difference("kind of body", recordedKind, gotKind))
 	}
 	return append(all, compareFields(gotKind, recordedFields, gotFields)...)
@@ -203,7 +213,7 @@ func compareFields(kind string, recorded, got []pair) []string {
 		case a[name] == nil:
 			all = append(all, fmt.Sprintf("%s %s: not recorded, got %s", kind, name, quote(b[name]...)))
 		case b[name] == nil:
-			all = append(all, fmt.Sprintf("%s %s: recorded %s, missing", kind, name, quote(a[name]...)))
+			all = append(all, fmt.Sprintf("%s %s: recorded %s, not sent", kind, name, quote(a[name]...)))
 		default:
 			all = append(all, fmt.Sprintf("%s %s: recorded %s, got %s", kind, name, quote(a[name]...), quote(b[name]...)))
 		}
