@@ -107,6 +107,9 @@ func appendPairs(b []byte, pairs []pair) []byte {
 }
 
 func appendBody(b []byte, r *cassette.Request) []byte {
+	if isEmpty(r) {
+		return b
+	}
 	if pairs, ok := formPairs(r); ok {
 		return appendPairs(append(b, 'f'), pairs)
 	}
@@ -117,6 +120,9 @@ func appendBody(b []byte, r *cassette.Request) []byte {
 	}
 	return append(append(b, 'b'), r.Body...)
 }
+
+// isEmpty reports whether r has no body. What it would have been does not count then.
+func isEmpty(r *cassette.Request) bool { return r.Body == "" && len(r.Form) == 0 }
 
 // formPairs returns the fields of r's form, if it has one. A cassette written by hand may have the
 // fields without a body.

@@ -133,6 +133,10 @@ func compare(recorded, got *cassette.Request) []string {
 	recordedKind, recordedFields := fields(recorded)
 	gotKind, gotFields := fields(got)
 	switch a, b := mediaType(recorded.Headers), mediaType(got.Headers); {
+	case recordedKind == "":
+		recordedKind = gotKind
+	case gotKind == "":
+		gotKind = recordedKind
 	case recordedKind != gotKind && a != b:
 		return append(all, difference("Content-Type", a, b))
 	case recordedKind != gotKind:
@@ -160,8 +164,12 @@ func comparePaths(method, recorded, got string) []string {
 	return all
 }
 
-// fields returns the kind of r's body and its fields. A body that has none is a field of its own.
+// fields returns the kind of r's body, "" if it is empty, and its fields. A body that has none is a field
+// of its own.
 func fields(r *cassette.Request) (kind string, pairs []pair) {
+	if isEmpty(r) {
+		return "", nil
+	}
 	if pairs, ok := formPairs(r); ok {
 		return "form", pairs
 	}
