@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"regexp"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -31,9 +32,9 @@ func (c *Config) loadFile(file string) error {
 	}
 	var doc yaml.Node
 	if err := yaml.Unmarshal(data, &doc); err != nil {
-		return fmt.Errorf("%s: %s", file, strings.TrimPrefix(err.Error(), "yaml: "))
+		return fmt.Errorf("%s:%s", file, yamlPrefix.ReplaceAllString(err.Error(), "$1 "))
 	}
-	if doc.Kind == 0 {
+	if doc.Kind == 0 || doc.Content[0].Tag == "!!null" {
 		return nil // an empty file sets nothing
 	}
 	top := doc.Content[0]
@@ -53,6 +54,9 @@ func (c *Config) loadFile(file string) error {
 	}
 	return nil
 }
+
+// yamlPrefix begins the errors of yaml.v3.
+var yamlPrefix = regexp.MustCompile(`^yaml: (?:line (\d+:) )?`)
 
 func (c *Config) setNode(key, value *yaml.Node) error {
 	for _, s := range Settings {
@@ -82,6 +86,7 @@ var kinds = map[string]string{
 	"!!map":       "a mapping",
 	"!!timestamp": "a date",
 	"!!binary":    "binary data",
+	"":            "an alias",
 }
 
 func names() string {

@@ -1,0 +1,139 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func load(t *testing.T, mode Mode, file string, env, flags map[string]string) (*Config, error) {
+	t.Helper()
+	return Load(mode, Sources{File: file, Flags: flags, Getenv: func(name string) (string, bool) {
+		v, ok := env[name]
+		return v, ok
+	}})
+}
+
+func write(t *testing.T, name, text string) string {
+	t.Helper()
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func TestDefaults(t *testing.T) {
+	t.Chdir(t.TempDir())
+	c, err := load(t, Replay, "", nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := strings.Join([]string{c.Listen, c.Upstream.String(), c.Cassette, c.Play, c.Latency, c.LogFormat, c.LogLevel}, " ")
+	if want := "127.0.0.1:4010 https://verify.twilio.com  last none console info"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestFlagsWinThenTheEnvironmentThenTheFile(t *testing.T) {
+	env := map[string]string{"TWILIO_VCR_PLAY": "once", "TWILIO_VCR_LOG_LEVEL": "warn", "TWILIO_VCR_LATENCY": ""}
+	flags := map[string]string{"log-level": "error"}
+	file := write(t, DefaultFile, "play: loop\nlog-level: debug\nlatency: recorded\ncassette: a.yaml\nappend: true\n")
+	for _, name := range []string{"", file} {
+		c, err := load(t, Replay, name, env, flags)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.LogLevel != "error" || c.Play != "once" || c.Latency != "recorded" || c.Cassette != "a.yaml" || !c.Append {
+			t.Errorf("got %+v", c)
+		}
+	}
+}
+
+func TestAWrongFileNamesItsLineAndKey(t *testing.T) {
+	for text, want := range map[string]string{
+		"play: once\nplai: last\n":                 "c.yaml:2: plai: there is no such setting; there are listen, upstream,",
+		"\nplay: [once]\n":                         "c.yaml:2: play: expected text, got a list",
+		"play:\n  a: b\n":                          "c.yaml:1: play: expected text, got a mapping",
+		"listen: 4010\n":                           "c.yaml:1: listen: expected text, got a number",
+		"append: yes please\n":                     "c.yaml:1: append: expected true or false, got text",
+		"append: 1\n":                              "c.yaml:1: append: expected true or false, got a number",
+		"cassette:\n":                              "c.yaml:1: cassette: expected text, got nothing",
+		"play: sometimes\n":                        `c.yaml:1: play: "sometimes" is none of last, once and loop`,
+		"play: once\n\nplay: last\n":               "c.yaml:3: play is set a second time; the first is in line 1",
+		"- play\n":                                 "c.yaml:1: this is no list of settings",
+		"play: \"once\n":                           "c.yaml:2: found unexpected end of stream",
+		"a: &x once\nplay: *x\n":                   "c.yaml:1: a: there is no such setting",
+		"play: &x once\nlog-level: *x\n":           "c.yaml:2: log-level: expected text, got an alias",
+		"upstream: https://user:s3cr3t@h/\n":       "c.yaml:1: upstream: the URL holds a user name or password",
+		"upstream: \"https://s3cr3t:%zz@h/\"\n":    "c.yaml:1: upstream: the value is no URL of an upstream",
+		"upstream: ftp://verify.twilio.com\n":      "c.yaml:1: upstream: the value is no URL of an upstream",
+		"upstream: verify.twilio.com\n":            "c.yaml:1: upstream: the value is no URL of an upstream",
+		"upstream: \"https://:443\"\n":             "c.yaml:1: upstream: the value is no URL of an upstream",
+		"upstream: https://verify.twilio.com/?a\n": "c.yaml:1: upstream: the URL has a query",
+		"listen: nowhere\n":                        `c.yaml:1: listen: "nowhere" is no address; write HOST:PORT`,
+		"listen: \"127.0.0.1:99999\"\n":            `c.yaml:1: listen: "127.0.0.1:99999" is no address`,
+	} {
+		file := write(t, "c.yaml", text)
+		_, err := load(t, Replay, file, nil, nil)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v, want %s", text, err, want)
+		}
+		if err != nil && strings.Contains(err.Error(), "s3cr3t") {
+			t.Errorf("%q: the error repeats a secret", text)
+		}
+	}
+}
+
+func TestWhereAWrongValueStandsIsSaid(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, c := range []struct {
+		mode       Mode
+		env, flags map[string]string
+		file, want string
+	}{
+		{Replay, map[string]string{"TWILIO_VCR_PLAY": "x"}, nil, "", `environment variable TWILIO_VCR_PLAY: "x" is none of`},
+		{Replay, nil, map[string]string{"play": "x"}, "", `flag --play: "x" is none of`},
+		{Replay, nil, map[string]string{"overwrite": "true"}, "", "flag --overwrite means nothing in replay mode"},
+		{Record, nil, map[string]string{"append": "x", "cassette": "c"}, "", `flag --append: "x" is neither true nor false`},
+		{Record, nil, nil, "", "record needs a file to record to: name it with --cassette FILE"},
+		{Auto, nil, nil, "", "auto needs a file"},
+		{Record, nil, map[string]string{"cassette": "c", "append": "true", "overwrite": "true"}, "", "exclude each other"},
+		{Replay, nil, nil, "nowhere.yaml", "there is no configuration file nowhere.yaml"},
+	} {
+		if _, err := load(t, c.mode, c.file, c.env, c.flags); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("got %v, want %s", err, c.want)
+		}
+	}
+}
+
+func TestAnEmptyFileSetsNothing(t *testing.T) {
+	for _, text := range []string{"", "# nothing\n", "---\n"} {
+		file := write(t, "c.yaml", text)
+		if _, err := load(t, Replay, file, nil, nil); err != nil {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+func TestLoopback(t *testing.T) {
+	for listen, want := range map[string]bool{"127.0.0.1:0": true, "[::1]:0": true, "localhost:0": true, "0.0.0.0:0": false, ":4010": false, "192.168.0.1:1": false} {
+		if got := (&Config{Listen: listen}).IsLoopback(); got != want {
+			t.Errorf("%s: %t", listen, got)
+		}
+	}
+}
+
+func FuzzAFileNeverPanics(f *testing.F) {
+	f.Add("play: once\n")
+	f.Add("? [a]\n: b\n")
+	f.Add("<<: {play: once}\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		file := filepath.Join(t.TempDir(), "c.yaml")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, _ = Load(Replay, Sources{File: file, Getenv: func(string) (string, bool) { return "", false }})
+	})
+}
