@@ -38,6 +38,13 @@ func readBody(req *http.Request) ([]byte, error) {
 	return body, req.Body.Close()
 }
 
+// withBody returns req with body to be read once more.
+func withBody(req *http.Request, body []byte) *http.Request {
+	again := *req
+	again.Body = io.NopCloser(bytes.NewReader(body))
+	return &again
+}
+
 // captureRequest returns req and its body as go-vcr's type. It shares nothing with req.
 //
 // A body that can't be decoded is an error that wraps ErrEncoding or ErrTooLong; the rest is returned

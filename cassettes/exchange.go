@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"gopkg.in/dnaeon/go-vcr.v3/cassette"
+
+	"github.com/twilio-vcr/twilio-vcr/cassettes/verify"
 )
 
 // Outcome is how a request was answered.
@@ -50,4 +52,12 @@ func (report Report) send(e Exchange, outcome Outcome, resp *http.Response, star
 	if report != nil {
 		report(e)
 	}
+}
+
+// own returns an answer of our own, marked as such, and reports it.
+func own(answer *verify.Error, report Report, e Exchange, outcome Outcome, req *http.Request, start time.Time) *http.Response {
+	resp := answer.Response(req)
+	resp.Header.Set(OutcomeHeader, string(outcome))
+	report.send(e, outcome, resp, start)
+	return resp
 }

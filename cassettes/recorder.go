@@ -1,8 +1,6 @@
 package cassettes
 
 import (
-	"bytes"
-	"io"
 	"net/http"
 	"time"
 
@@ -42,8 +40,9 @@ func (r *Recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 
 	if err := r.Writer.Err(); err != nil {
 		e.Detail = err.Error()
-		return r.refuse(req, e, start, verify.Errorf(http.StatusServiceUnavailable,
-			"the call was not sent, because it could not be recorded: %s; make room or mend the cassette folder, and start again", err))
+		refusal := verify.Errorf(http.StatusServiceUnavailable,
+			"the call was not sent, because it could not be recorded: %s; make room or mend the cassette folder, and start again", err)
+		return own(refusal, r.Report, e, Refused, req, start), nil
 	}
 	timeout := r.Timeout
 	if timeout == 0 {
@@ -83,46 +82,4 @@ func (r *Recorder) keep(request cassette.Request, reply *reply, took time.Durati
 		r.Added(it)
 	}
 	return id, err
-}
-
-func (r *Recorder) refuse(req *http.Request, e Exchange, start time.Time, why *verify.Error) (*http.Response, error) {
-	return own(why, r.Report, e, Refused, req, start), nil
-}
-
-// own returns an answer of our own, marked as such, and reports it.
-func own(answer *verify.Error, report Report, e Exchange, outcome Outcome, req *http.Request, start time.Time) *http.Response {
-	resp := answer.Response(req)
-	resp.Header.Set(OutcomeHeader, string(outcome))
-	report.send(e, outcome, resp, start)
-	return resp
-}
-
-// Passthrough sends requests to upstream and records nothing. It is an http.RoundTripper.
-type Passthrough struct {
-	Upstream http.RoundTripper
-	Policy   *redact.Policy
-	Report   Report
-}
-
-// RoundTrip returns upstream's response as it comes, or 502 or 504 in Twilio's shape if there is none.
-func (p *Passthrough) RoundTrip(req *http.Request) (*http.Response, error) {
-	start := time.Now()
-	request := cassette.Request{Method: req.Method, URL: req.URL.String(), Headers: req.Header}
-	p.Policy.Request(&request)
-	e := NewExchange(&request)
-	resp, err := p.Upstream.RoundTrip(req)
-	if err != nil {
-		failure := explain(err, req.URL.Host)
-		e.Detail = failure.Message
-		return own(failure, p.Report, e, Failed, req, start), nil
-	}
-	p.Report.send(e, Passed, resp, start)
-	return resp, nil
-}
-
-// withBody returns req with body to be read once more.
-func withBody(req *http.Request, body []byte) *http.Request {
-	again := *req
-	again.Body = io.NopCloser(bytes.NewReader(body))
-	return &again
 }
