@@ -9,6 +9,7 @@ package proxy
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
@@ -52,17 +53,29 @@ func New(transport http.RoundTripper, upstream *url.URL, policy *redact.Policy, 
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	defer drain(r, r.Body)
 	if why := h.guard(r); why != nil {
 		h.refuse(w, r, why)
 		return
 	}
-	if r.ContentLength > 0 || r.ContentLength < 0 {
-		r.Body = http.MaxBytesReader(w, r.Body, cassettes.MaxBody)
+	if r.ContentLength != 0 {
+		r.Body = http.MaxBytesReader(nil, r.Body, cassettes.MaxBody)
 	}
 	// The answer has the headers of the tape or of upstream: net/http is to add none.
 	w.Header()["Date"] = nil
 	w.Header()["Content-Type"] = nil
 	h.proxy.ServeHTTP(w, r)
+}
+
+// maxDrained is how much of a refused body is read to the end: 64 MiB.
+const maxDrained = 64 << 20
+
+// drain reads what is left of the body of r. A client that is still sending when the connection is closed
+// sees that it was reset, and not the answer. One that waits to be asked for its body is not asked.
+func drain(r *http.Request, body io.Reader) {
+	if r.Header.Get("Expect") == "" {
+		_, _ = io.CopyN(io.Discard, body, maxDrained) // the answer is what matters
+	}
 }
 
 // rewrite aims a request at upstream and undoes what ReverseProxy has changed in it: the query, which it
