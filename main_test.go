@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 // TestMain makes the test binary the program too, under the name twilio-vcr in PATH.
 func TestMain(m *testing.M) {
+	os.Setenv("GORACE", "atexit_sleep_ms=0") // a program under the race detector takes a second to end
 	testscript.Main(m, map[string]func(){"twilio-vcr": main})
 }
 
