@@ -22,7 +22,7 @@ func lockCassette(file string) (*lock, error) {
 		l := &lock{flock.New(path, flock.SetPermissions(0o600))}
 		ok, err := l.TryLock()
 		if err != nil {
-			return nil, fmt.Errorf("lock the cassette %s: %w", file, err)
+			return nil, fmt.Errorf("lock the cassette %s: %w; make its folder writable, or name another place with --cassette", file, err)
 		}
 		if !ok {
 			return nil, fmt.Errorf("another process is recording to %s: stop it, or record to another file", file)

@@ -84,7 +84,7 @@ const newSuffix = ".new"
 // open makes the folder, takes the lock and calls start.
 func open(file string, start func() (*Writer, error)) (*Writer, error) {
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-		return nil, fmt.Errorf("make the cassette folder: %w", err)
+		return nil, fmt.Errorf("make the cassette folder %s: %w; name another place with --cassette", filepath.Dir(file), reason(err))
 	}
 	l, err := lockCassette(file)
 	if err != nil {

@@ -264,8 +264,8 @@ func TestOverwriteWithNothingRecordedKeepsTheOldCassette(t *testing.T) {
 		t.Fatal(err)
 	}
 	notice, err := w.Close()
-	if err != nil || !strings.Contains(notice, "nothing was recorded") {
-		t.Errorf("got %q, %v", notice, err)
+	if want := "nothing was recorded: " + file + " is as it was before"; err != nil || notice != want {
+		t.Errorf("got %q, %v, want %q", notice, err, want)
 	}
 	if readFile(t, file) != before {
 		t.Error("the old cassette was changed")
