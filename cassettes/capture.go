@@ -41,7 +41,12 @@ func readBody(req *http.Request) ([]byte, error) {
 // withBody returns req with body to be read once more.
 func withBody(req *http.Request, body []byte) *http.Request {
 	again := *req
-	again.Body = io.NopCloser(bytes.NewReader(body))
+	again.Body, again.ContentLength = http.NoBody, int64(len(body))
+	if len(body) > 0 {
+		// With GetBody a call is sent again where a kept connection turns out to be closed, and only there.
+		again.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+		again.Body, _ = again.GetBody()
+	}
 	return &again
 }
 

@@ -4,8 +4,6 @@ import (
 	"net/http"
 	"time"
 
-	"gopkg.in/dnaeon/go-vcr.v3/cassette"
-
 	"github.com/twilio-vcr/twilio-vcr/cassettes/redact"
 )
 
@@ -16,14 +14,22 @@ type Passthrough struct {
 	Report   Report
 }
 
-// RoundTrip returns upstream's response as it comes, or 502 or 504 in Twilio's shape if there is none.
+// RoundTrip returns upstream's response as it comes, or 502 or 504 in Twilio's shape if there is none. The
+// error is set only if req's body can't be read or its client has gone away.
 func (p *Passthrough) RoundTrip(req *http.Request) (*http.Response, error) {
 	start := time.Now()
-	request := cassette.Request{Method: req.Method, URL: req.URL.String(), Headers: req.Header}
+	body, err := readBody(req)
+	if err != nil {
+		return nil, err
+	}
+	request := lookupRequest(req, body)
 	p.Policy.Request(&request)
 	e := NewExchange(&request)
-	resp, err := p.Upstream.RoundTrip(req)
+	resp, err := p.Upstream.RoundTrip(withBody(req, body))
 	if err != nil {
+		if req.Context().Err() != nil {
+			return nil, err // the client has gone away
+		}
 		failure := explain(err, req.URL.Host)
 		e.Detail = failure.Message
 		return own(failure, p.Report, e, Failed, req, start), nil

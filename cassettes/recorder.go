@@ -68,9 +68,6 @@ func (r *Recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // keep redacts what was captured and puts it on the cassette. It returns its number there.
 func (r *Recorder) keep(request cassette.Request, reply *reply, took time.Duration) (int, error) {
-	if !reply.whole {
-		return 0, ErrTooLong
-	}
 	response, err := captureResponse(reply.Response, reply.body, took)
 	if err != nil {
 		return 0, err

@@ -21,20 +21,14 @@ const upstreamTimeout = 60 * time.Second
 // reply is upstream's answer to one call.
 type reply struct {
 	*http.Response        // with its body to be read once more
-	body           []byte // what could be read of it
-	whole          bool   // body is all of it, and not only the first MaxBody bytes
+	body           []byte // its body, but no more than MaxBody+1 bytes
 }
 
 // call sends req with body to upstream and reads the answer. It goes on when the client goes away.
 // The error is the answer for the client; it repeats nothing that upstream sent.
 func call(upstream http.RoundTripper, req *http.Request, body []byte, timeout time.Duration) (*reply, *verify.Error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(req.Context()), timeout)
-	out := req.Clone(ctx)
-	out.Body, out.ContentLength = http.NoBody, int64(len(body))
-	if len(body) > 0 {
-		out.Body = io.NopCloser(bytes.NewReader(body))
-	}
-	resp, err := upstream.RoundTrip(out)
+	resp, err := upstream.RoundTrip(withBody(req.WithContext(ctx), body))
 	if err != nil {
 		cancel()
 		return nil, explain(err, req.URL.Host)
@@ -45,8 +39,8 @@ func call(upstream http.RoundTripper, req *http.Request, body []byte, timeout ti
 		cancel()
 		return nil, explain(err, req.URL.Host)
 	}
-	r := &reply{Response: resp, body: received, whole: len(received) <= MaxBody}
-	if r.whole {
+	r := &reply{Response: resp, body: received}
+	if len(received) <= MaxBody {
 		_ = resp.Body.Close()
 		cancel()
 		resp.Body = io.NopCloser(bytes.NewReader(received))

@@ -2,11 +2,15 @@ package proxy_test
 
 import (
 	"fmt"
+	"io"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/twilio-vcr/twilio-vcr/cassettes"
+	"github.com/twilio-vcr/twilio-vcr/cassettes/redact"
+	"github.com/twilio-vcr/twilio-vcr/proxy"
 	"gopkg.in/dnaeon/go-vcr.v3/cassette"
 )
 
@@ -42,7 +46,20 @@ func TestWhoMayComeIn(t *testing.T) {
 }
 
 func TestABodyOverTheLimitIsRefused(t *testing.T) {
-	s := replaying(t)
+	up := upstream(t, func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) })
+	recorder, _ := recording(t, up.URL, filepath.Join(t.TempDir(), "c.yaml"))
+	for mode, s := range map[string]*stand{
+		"replay": replaying(t),
+		"record": recorder,
+		"passthrough": start(t, up.URL, func(p *redact.Policy, report cassettes.Report) http.RoundTripper {
+			return &cassettes.Passthrough{Upstream: proxy.NewUpstream(), Policy: p, Report: report}
+		}),
+	} {
+		t.Run(mode, func(t *testing.T) { refusesBodies(t, s) })
+	}
+}
+
+func refusesBodies(t *testing.T, s *stand) {
 	long := strings.Repeat("x", cassettes.MaxBody+1)
 	twilioError(t, post(t, s.URL+"/v2", long, nil), 413)
 	got := raw(t, s.Listener.Addr().String(), "POST /v2 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"+

@@ -83,11 +83,22 @@ func (j *Journal) Summarize() {
 	j.log.Info("summary", fields...)
 }
 
-// ErrorLog returns a logger for what net/http has to say of connections.
+// ErrorLog returns a logger for what http.Server has to say of connections.
 func (j *Journal) ErrorLog() *log.Logger {
 	l, err := zap.NewStdLogAt(j.log, zapcore.WarnLevel)
 	if err != nil {
 		return log.Default() // unreachable: the level is one of zap's
 	}
 	return l
+}
+
+// copyLog returns a logger for the errors that ReverseProxy has while it copies an answer. They may quote
+// upstream, so only their kind is told.
+func (j *Journal) copyLog() *log.Logger { return log.New(brokenOff{j.log}, "", 0) }
+
+type brokenOff struct{ log *zap.Logger }
+
+func (b brokenOff) Write(text []byte) (int, error) {
+	b.log.Warn("an answer of upstream broke off after its beginning was passed on")
+	return len(text), nil
 }

@@ -46,7 +46,7 @@ func New(transport http.RoundTripper, upstream *url.URL, policy *redact.Policy, 
 		Rewrite:      h.rewrite,
 		Transport:    transport,
 		ErrorHandler: h.fail,
-		ErrorLog:     journal.ErrorLog(),
+		ErrorLog:     journal.copyLog(),
 		BufferPool:   &buffers{},
 	}
 	return h

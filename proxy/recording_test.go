@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/twilio-vcr/twilio-vcr/cassettes"
+	"github.com/twilio-vcr/twilio-vcr/cassettes/redact"
+	"github.com/twilio-vcr/twilio-vcr/proxy"
 )
 
 func TestACompressedAnswerIsReadableOnTheTapeAndUntouchedForTheClient(t *testing.T) {
@@ -174,5 +176,24 @@ func TestAnAnswerOverTheLimitGoesToTheClientAndNotToTheTape(t *testing.T) {
 	}
 	if notice, _ := w.Close(); !strings.Contains(notice, "nothing was recorded") || s.journal.Count(cassettes.Unrecorded) != 1 {
 		t.Error("it was recorded, or not said")
+	}
+}
+
+func TestAnAnswerThatBreaksOffIsPassedOnAsSuchAndNotQuoted(t *testing.T) {
+	up := dumb(t, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\ns3cr3t\r\n\r\n")
+	s := start(t, up, func(p *redact.Policy, report cassettes.Report) http.RoundTripper {
+		return &cassettes.Passthrough{Upstream: proxy.NewUpstream(), Policy: p, Report: report}
+	})
+	got := raw(t, s.Listener.Addr().String(), "GET /v2 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+	if !strings.HasSuffix(got, "2\r\nok\r\n") {
+		t.Errorf("the client got %q", got)
+	}
+	if s.logs.FilterMessage("an answer of upstream broke off after its beginning was passed on").Len() != 1 {
+		t.Error("it was not said")
+	}
+	for _, line := range s.logs.All() {
+		if text := fmt.Sprint(line.Message, line.ContextMap()); strings.Contains(text, "s3cr3t") {
+			t.Error("the log quotes upstream:", text)
+		}
 	}
 }
