@@ -70,7 +70,7 @@ func captureRequest(req *http.Request, body []byte) (cassette.Request, error) {
 	if agent := c.Headers["User-Agent"]; len(agent) == 1 && agent[0] == "" {
 		delete(c.Headers, "User-Agent") // ReverseProxy's mark for a request that had none
 	}
-	plain, err := decode(body, c.Headers)
+	plain, err := decodeBody(body, c.Headers)
 	if err != nil {
 		return c, fmt.Errorf("request: %w", err)
 	}
@@ -92,7 +92,7 @@ func lookupRequest(req *http.Request, body []byte) cassette.Request {
 	header := req.Header
 	if _, encoded := header["Content-Encoding"]; encoded {
 		header = header.Clone()
-		if plain, err := decode(body, header); err == nil {
+		if plain, err := decodeBody(body, header); err == nil {
 			body = plain
 		}
 	}
@@ -115,7 +115,7 @@ func captureResponse(resp *http.Response, body []byte, duration time.Duration) (
 		Duration:         duration,
 	}
 	encoded := c.Headers.Get("Content-Encoding") != "" && len(body) > 0
-	plain, err := decode(body, c.Headers)
+	plain, err := decodeBody(body, c.Headers)
 	if err != nil {
 		return c, fmt.Errorf("response: %w", err)
 	}
@@ -134,9 +134,9 @@ func setLength(h http.Header, length int) {
 	}
 }
 
-// decode undoes the Content-Encoding of h on body, and removes it from h.
+// decodeBody undoes the Content-Encoding of h on body, and removes it from h.
 // Source: RFC 9110, section 8.4: the encodings are listed in the order in which they were applied.
-func decode(body []byte, h http.Header) ([]byte, error) {
+func decodeBody(body []byte, h http.Header) ([]byte, error) {
 	names := strings.Split(strings.Join(h["Content-Encoding"], ","), ",")
 	if len(body) > 0 {
 		for _, name := range slices.Backward(names) {

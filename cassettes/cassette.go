@@ -70,22 +70,30 @@ func read(file string, r io.ReadSeeker) (*Cassette, error) {
 // decodeParts decodes one interaction at a time. Its error only says that there is one.
 func (c *Cassette) decodeParts(s *sheet) error {
 	var top struct{ Version *int }
-	if err := yaml.Unmarshal(s.head, &top); err != nil {
+	if err := yaml.Unmarshal([]byte(s.head.String()), &top); err != nil {
 		return err
 	}
 	if top.Version != nil && *top.Version != cassette.CassetteFormatV2 {
 		return cassette.ErrUnsupportedCassetteFormat
 	}
 	c.Interactions = make([]*cassette.Interaction, 0, len(s.parts))
+	var d decoder
 	for _, p := range s.parts {
-		var list []*cassette.Interaction
-		if err := yaml.Unmarshal(p.text, &list); err != nil {
-			return err
+		it, ok := d.decode(p.text, s.dash)
+		if !ok {
+			var list []*cassette.Interaction
+			if err := yaml.Unmarshal([]byte(p.text), &list); err != nil {
+				return err
+			}
+			if len(list) != 1 {
+				return errors.New("not one interaction")
+			}
+			it = list[0]
 		}
-		if len(list) != 1 || problem(list[0]) != "" {
-			return errors.New("not one interaction")
+		if problem(it) != "" {
+			return errors.New("not a whole interaction")
 		}
-		c.Interactions = append(c.Interactions, list[0])
+		c.Interactions = append(c.Interactions, it)
 	}
 	return nil
 }

@@ -46,10 +46,12 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-func checksum(text []byte) string { return fmt.Sprintf("%08x", crc32.Checksum(text, castagnoli)) }
+func checksum(text string) string {
+	return fmt.Sprintf("%08x", crc32.Checksum([]byte(text), castagnoli))
+}
 
 // recordedMark closes the interaction that is written as text.
-func recordedMark(at time.Time, text []byte) string {
+func recordedMark(at time.Time, text string) string {
 	return fmt.Sprintf("# recorded %s, crc32c %s", at.UTC().Format(time.RFC3339), checksum(text))
 }
 
@@ -81,7 +83,7 @@ func parseEndMark(line string) (count int, ok bool) {
 func item(dash, id int, rest []byte, recorded time.Time) []byte {
 	indent := strings.Repeat(" ", dash)
 	text := append([]byte(indent+"- id: "+strconv.Itoa(id)+"\n"), rest...)
-	return append(text, indent+recordedMark(recorded, text)+"\n"...)
+	return append(text, indent+recordedMark(recorded, string(text))+"\n"...)
 }
 
 // encode returns it as an item of the list in a cassette, its dash in column dash, without its first

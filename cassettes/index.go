@@ -62,6 +62,9 @@ func (s *Session) Add(it *cassette.Interaction) {
 
 func (s *Session) add(it *cassette.Interaction) (*answer, *track) {
 	request := it.Request // a cassette that somebody else wrote may not be redacted
+	if request.Body != "" {
+		request.Form = nil // it only repeats the body
+	}
 	s.policy.Request(&request)
 	key := KeyOf(&request)
 	t := s.tracks[key]
@@ -70,6 +73,9 @@ func (s *Session) add(it *cassette.Interaction) (*answer, *track) {
 		s.tracks[key] = t
 	}
 	a := newAnswer(it, &request)
+	if request.URL == it.Request.URL && request.Body == it.Request.Body && request.Body != "" {
+		a.request = &it.Request // it was redacted already: a copy would only take memory
+	}
 	t.answers = append(t.answers, a)
 	s.answers = append(s.answers, a)
 	return a, t

@@ -22,8 +22,8 @@ type layout struct {
 // sheet is a cassette's text, taken apart by its lines.
 type sheet struct {
 	layout
-	readable bool   // the lines tell where an interaction begins
-	head     []byte // what stands outside the list
+	readable bool            // the lines tell where an interaction begins
+	head     strings.Builder // what stands outside the list
 	parts    []part
 	endLine  int // the line of the end mark
 	endCount int // what it says
@@ -33,7 +33,7 @@ type sheet struct {
 // part is the text of one interaction.
 type part struct {
 	line   int // where it begins
-	text   []byte
+	text   string
 	ours   bool // a separator precedes it, so a mark must follow
 	closed bool // a mark follows
 	sum    string
@@ -43,10 +43,10 @@ type part struct {
 func split(r io.Reader) (*sheet, error) {
 	s := &splitter{}
 	s.dash = -1
-	lines := bufio.NewReaderSize(r, 1<<16)
+	lines := bufio.NewReaderSize(r, 1<<20)
 	for !s.done {
-		raw, err := lines.ReadBytes('\n')
-		if err != nil && err != io.EOF {
+		raw, err := readLine(lines)
+		if err != nil {
 			return nil, err
 		}
 		if len(raw) == 0 {
@@ -59,13 +59,28 @@ func split(r io.Reader) (*sheet, error) {
 	return s.finish(), nil
 }
 
+// readLine returns the next line with its line break, or nothing at the end. It is good until the next call.
+func readLine(r *bufio.Reader) ([]byte, error) {
+	line, err := r.ReadSlice('\n')
+	if err == bufio.ErrBufferFull {
+		start := bytes.Clone(line)
+		line, err = r.ReadBytes('\n')
+		line = append(start, line...)
+	}
+	if err == io.EOF {
+		err = nil
+	}
+	return line, err
+}
+
 // splitter is the state of split between two lines.
 type splitter struct {
 	sheet
 	number int   // the line at hand, from 1
 	offset int64 // where it begins
 	inList bool
-	done   bool // the document has ended before the file
+	done   bool         // the document has ended before the file
+	text   bytes.Buffer // of the last part, which has it at its end
 
 	open            bool // a separator was seen, but no mark after it
 	separator       int  // its line
@@ -76,44 +91,67 @@ type splitter struct {
 
 // add takes the next line, with its line break.
 func (s *splitter) add(raw []byte) {
-	s.line = !bytes.HasSuffix(raw, []byte("\n"))
-	line := strings.TrimRight(string(raw), "\r\n")
+	line := bytes.TrimRight(raw, "\r\n")
+	s.line = len(line) == len(raw)
 	if s.number == 1 {
-		s.marked = line == magic
+		s.marked = string(line) == magic
 	}
 	if !s.inList {
-		s.head = append(s.head, raw...)
-		s.inList = strings.TrimRight(line, " ") == "interactions:"
+		s.head.Write(raw)
+		s.inList = string(bytes.TrimRight(line, " ")) == "interactions:"
 		s.readable = s.inList
 		return
 	}
-	if s.marked && strings.HasSuffix(string(raw), "\r\n") { // git may have changed the line breaks
-		raw = append(raw[:len(raw)-2], '\n')
+	if s.marked && len(raw)-len(line) == 2 { // git may have changed the line breaks
+		raw = append(raw[:len(line)], '\n')
+	}
+	if s.inside(line) {
+		s.text.Write(raw)
+		return
 	}
 	last := s.last()
 	switch {
-	case s.marked && (line == committed || line == pending):
+	case s.marked && (string(line) == committed || string(line) == pending):
 		s.open, s.separator, s.separatorOffset = true, s.number, s.offset
-		s.done = line == pending
-	case line == pending || line == "---":
+		s.done = string(line) == pending
+	case string(line) == pending || string(line) == "---":
 		s.readable = false
-	case last != nil && last.ours && !last.closed && isRecordedMark(line):
-		last.sum, _ = parseRecordedMark(line)
+	case last != nil && last.ours && !last.closed && isRecordedMark(string(line)):
+		last.sum, _ = parseRecordedMark(string(line))
 		last.closed, s.open = true, false
-	case s.isEnd(line):
-	case s.startsItem(line):
-		s.parts = append(s.parts, part{line: s.number, text: raw, ours: s.open})
+	case s.isEnd(string(line)):
+	case s.startsItem(string(line)):
+		s.closeText()
+		s.parts = append(s.parts, part{line: s.number, ours: s.open})
+		s.text.Write(raw)
 		s.ended = false
-	case line != "" && !strings.ContainsAny(line[:1], " #-"): // another key of the document
-		s.head = append(s.head, raw...)
+	case len(line) > 0 && !bytes.ContainsAny(line[:1], " #-"): // another key of the document
+		s.head.Write(raw)
 		s.odd = true
-	case last != nil && !(last.closed && isComment(line)):
-		last.text = append(last.text, raw...)
+	case last != nil && !(last.closed && isComment(string(line))):
+		s.text.Write(raw)
 	}
+}
+
+// inside reports whether line is one of the many that are part of an interaction and nothing else: it is
+// indented more than the interaction's dash, and the interaction is not closed yet.
+func (s *splitter) inside(line []byte) bool {
+	last := s.last()
+	return last != nil && !last.closed && len(line) > s.dash+1 && line[s.dash] == ' ' && line[s.dash+1] == ' ' &&
+		len(bytes.TrimLeft(line[:s.dash], " ")) == 0
+}
+
+// closeText gives the last part its text.
+func (s *splitter) closeText() {
+	if last := s.last(); last != nil {
+		last.text = s.text.String()
+	}
+	s.text.Reset()
 }
 
 // finish decides where the next interaction goes and whether the last one is whole.
 func (s *splitter) finish() *sheet {
+	s.closeText()
 	s.end = s.offset
 	switch {
 	case s.open:
