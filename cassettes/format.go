@@ -40,6 +40,7 @@ const (
 	header    = magic + "\n---\nversion: 2\ninteractions:\n"
 	pending   = "..."
 	committed = "###"
+	staleEnd  = "# old" // takes the place of "# end" in a mark that is not the end any more
 	// stockDash is the column of an interaction's dash in what go-vcr writes, and so in ours.
 	stockDash = 4
 )

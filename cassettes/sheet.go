@@ -17,6 +17,7 @@ type layout struct {
 	ended  bool  // there is an end mark, at the end
 	torn   bool  // an interaction that was cut off stands at end
 	odd    bool  // nothing can be appended: the list is not laid out as go-vcr lays it out
+	stale  int64 // where an end mark stands that will not be the end any more; 0 if there is none
 }
 
 // sheet is a cassette's text, taken apart by its lines.
@@ -86,7 +87,7 @@ type splitter struct {
 	separator       int  // its line
 	separatorOffset int64
 
-	endOffset int64 // where the end mark begins
+	endOffset int64 // where the last end mark begins
 }
 
 // add takes the next line, with its line break.
@@ -119,7 +120,7 @@ func (s *splitter) add(raw []byte) {
 	case last != nil && last.ours && !last.closed && isRecordedMark(string(line)):
 		last.sum, _ = parseRecordedMark(string(line))
 		last.closed, s.open = true, false
-	case s.isEnd(string(line)):
+	case s.marked && s.isEnd(string(line)):
 	case s.startsItem(string(line)):
 		s.closeText()
 		s.parts = append(s.parts, part{line: s.number, ours: s.open})
@@ -159,8 +160,10 @@ func (s *splitter) finish() *sheet {
 		if last := s.last(); last != nil && last.line > s.separator {
 			s.parts = s.parts[:len(s.parts)-1]
 		}
-	case s.ended:
+	case s.ended && s.endLine == s.number: // nothing stands behind the mark: it is written over
 		s.end, s.line = s.endOffset, false
+	default:
+		s.stale = s.endOffset
 	}
 	if s.dash < 0 {
 		s.dash = stockDash

@@ -30,6 +30,7 @@ type Writer struct {
 	err      error // why nothing more can be written
 	closed   bool
 
+	made     bool // f was made by this run
 	replaces bool // f takes the place of file when all has gone well
 }
 
@@ -104,7 +105,7 @@ func create(path string) (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Writer{f: f, layout: layout{dash: stockDash, end: int64(len(header)), marked: true}}
+	w := &Writer{f: f, layout: layout{dash: stockDash, end: int64(len(header)), marked: true}, made: true}
 	if _, err := f.WriteAt([]byte(header), 0); err != nil {
 		return nil, errors.Join(err, f.Close(), os.Remove(path))
 	}
@@ -184,6 +185,12 @@ func (w *Writer) write(rest []byte) error {
 			return err
 		}
 	}
+	if w.layout.stale > 0 {
+		if _, err := w.f.WriteAt([]byte(staleEnd), w.layout.stale); err != nil {
+			return err
+		}
+		w.layout.stale = 0
+	}
 	var chunk []byte
 	if w.layout.line {
 		chunk = append(chunk, '\n')
@@ -257,13 +264,13 @@ func (w *Writer) Close() (notice string, err error) {
 			notice = fmt.Sprintf("%s is as it was before; what could be recorded is in %s", w.file, path)
 		}
 		err = w.f.Close()
-	case w.count == 0:
+	case w.made && w.count == 0:
 		notice = fmt.Sprintf("nothing was recorded: %s was not written", w.file)
 		if w.replaces {
 			notice = fmt.Sprintf("nothing was recorded: %s is as it was before", w.file)
 		}
 		err = errors.Join(w.f.Close(), os.Remove(path))
-	case w.recorded == 0 && (w.layout.ended || !w.layout.marked):
+	case w.recorded == 0 && (w.layout.ended || !w.layout.marked || w.count == 0):
 		err = w.f.Close()
 	default:
 		err = w.finish()

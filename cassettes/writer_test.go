@@ -105,7 +105,12 @@ func TestAppendGoesOnWithACassette(t *testing.T) {
 		},
 		"ours, a byte short": func(t *testing.T) string { f := recorded(t, 2); cut(t, f, 1); return f },
 		"ours, end mark cut": func(t *testing.T) string { f := recorded(t, 2); cut(t, f, 5); return f },
-		"stock's":            stockMade,
+		"ours, with a comment behind": func(t *testing.T) string {
+			f := recorded(t, 2)
+			write(t, f, readFile(t, f)+strings.Repeat("# a note\n", 500))
+			return f
+		},
+		"stock's": stockMade,
 		"stock's, a byte short": func(t *testing.T) string {
 			f := stockMade(t)
 			cut(t, f, 1)
@@ -126,8 +131,14 @@ func TestAppendGoesOnWithACassette(t *testing.T) {
 				t.Error("notices:", c.Notices)
 			}
 			onlyFile(t, file)
-			for n := range int(size(t, file)) {
-				neverInSilence(t, readFile(t, file)[:n], 4)
+			text := readFile(t, file)
+			for n := range text {
+				if n%7 == 0 || text[n] == '\n' || n > 0 && text[n-1] == '\n' {
+					neverInSilence(t, text[:n], 4)
+				}
+			}
+			if name == "ours, with a comment behind" && strings.Count(text, "# a note\n") != 500 {
+				t.Error("the comments are gone")
 			}
 		})
 	}
@@ -313,6 +324,21 @@ func TestAppendingNothingChangesNothing(t *testing.T) {
 	}
 	if readFile(t, file) != before {
 		t.Error("the cassette was changed")
+	}
+}
+
+func TestAnEmptyCassetteThatWasThereStays(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "c.yaml")
+	write(t, file, header)
+	w, _, err := Append(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := readFile(t, file); got != header {
+		t.Errorf("it became %q", got)
 	}
 }
 
