@@ -3,9 +3,11 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -145,60 +147,6 @@ func onTape(t *testing.T, tape string) map[string]string {
 	return answers
 }
 
-func TestAKillLosesNothingThatWasAnswered(t *testing.T) {
-	const clients = 200
-	rounds := 20
-	if testing.Short() {
-		rounds = 3
-	}
-	upstream, _ := echoServer(t)
-	var inAll, onTapes int
-	for round := range rounds {
-		tape := filepath.Join(t.TempDir(), "kill.yaml")
-		p := start(t, "record", "--cassette", tape, "--upstream", upstream.URL, "--log-level", "error")
-		var mu sync.Mutex
-		answered := map[string]string{}
-		killAt := 5 + round*8 // so many answers
-		kill := sync.OnceFunc(func() { _ = p.cmd.Process.Kill() })
-		var wg sync.WaitGroup
-		for i := range clients {
-			wg.Go(func() {
-				form := fmt.Sprintf("n=%d-%d&pad=%s", round, i, strings.Repeat("x", 1500)) // so that interactions cross pages
-				status, body, err := call(p.url, form, nil)
-				if err != nil || status != http.StatusOK {
-					return // it was not answered
-				}
-				mu.Lock()
-				defer mu.Unlock()
-				answered[form] = body
-				if len(answered) == killAt {
-					kill()
-				}
-			})
-		}
-		wg.Wait()
-		kill()
-		_ = p.cmd.Wait()
-		recorded := onTape(t, tape)
-		for form, body := range answered {
-			if recorded[form] != body {
-				t.Fatalf("round %d: the answer to %.20s is not on the tape", round, form)
-			}
-		}
-		inAll, onTapes = inAll+len(answered), onTapes+len(recorded)
-
-		again := start(t, "record", "--append", "--cassette", tape, "--upstream", upstream.URL)
-		mustCall(t, again.url, "n=after")
-		if code := again.end(t, syscall.SIGTERM); code != 0 {
-			t.Fatalf("round %d: appending ended with exit code %d: %s", round, code, &again.stderr)
-		}
-		if after := onTape(t, tape); len(after) != len(recorded)+1 {
-			t.Fatalf("round %d: %d interactions became %d", round, len(recorded), len(after))
-		}
-	}
-	t.Logf("%d kills: %d calls were answered, %d are on the tapes, none is missing", rounds, inAll, onTapes)
-}
-
 func TestManyClientsReplayTheSame(t *testing.T) {
 	p := start(t, "replay", "--log-level", "error")
 	_, want := mustCall(t, p.url, "Status=approved")
@@ -314,29 +262,6 @@ func TestTheSecondWriterIsRefused(t *testing.T) {
 	}
 }
 
-func TestOverwriteKeepsTheOldTapeWhenItIsKilled(t *testing.T) {
-	upstream, _ := echoServer(t)
-	tape := filepath.Join(t.TempDir(), "over.yaml")
-	p := start(t, "record", "--cassette", tape, "--upstream", upstream.URL)
-	mustCall(t, p.url, "n=old")
-	p.end(t, syscall.SIGTERM)
-
-	p = start(t, "record", "--overwrite", "--cassette", tape, "--upstream", upstream.URL)
-	mustCall(t, p.url, "n=new")
-	p.end(t, syscall.SIGKILL)
-	if got := onTape(t, tape); len(got) != 1 || got["n=old"] == "" {
-		t.Errorf("after a kill the tape is %v", got)
-	}
-	p = start(t, "record", "--overwrite", "--cassette", tape, "--upstream", upstream.URL)
-	mustCall(t, p.url, "n=newer")
-	if code := p.end(t, syscall.SIGTERM); code != 0 {
-		t.Errorf("exit code %d: %s", code, &p.stderr)
-	}
-	if got := onTape(t, tape); len(got) != 1 || got["n=newer"] == "" {
-		t.Errorf("after an end in order the tape is %v", got)
-	}
-}
-
 func TestAutoRecordsWhatIsMissingAndReplaysTheRest(t *testing.T) {
 	upstream, calls := echoServer(t)
 	tape := filepath.Join(t.TempDir(), "auto.yaml")
@@ -370,5 +295,41 @@ func TestAPortInUseIsSaidAndLeavesNothingBehind(t *testing.T) {
 	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
 		t.Errorf("left behind: %v, %v", entries, err)
+	}
+}
+
+func TestUpstreamIsCalledOverTLSThatIsVerified(t *testing.T) {
+	upstream := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, `{"proto": %q}`, r.Proto)
+	}))
+	upstream.EnableHTTP2 = true
+	upstream.Config.ErrorLog = log.New(io.Discard, "", 0) // it says that its certificate is refused
+	upstream.StartTLS()
+	defer upstream.Close()
+	dir := t.TempDir()
+	ca := filepath.Join(dir, "ca.pem")
+	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: upstream.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]struct {
+		ca     string
+		status int
+		body   string
+	}{
+		"trusted":     {ca, 200, `{"proto": "HTTP/2.0"}`},
+		"not trusted": {os.DevNull, 502, "is not trusted; if it is your own, add its CA to the file that SSL_CERT_FILE names"},
+	} {
+		tape := filepath.Join(dir, name+".yaml")
+		cmd := exec.Command("twilio-vcr", "record", "--cassette", tape, "--upstream", upstream.URL, "--listen", "127.0.0.1:0")
+		cmd.Env = append(cmd.Environ(), "SSL_CERT_FILE="+want.ca, "SSL_CERT_DIR="+t.TempDir())
+		p := startCommand(t, cmd)
+		status, body := mustCall(t, p.url, "a=1")
+		if status != want.status || !strings.Contains(body, want.body) {
+			t.Errorf("%s: got %d %s", name, status, body)
+		}
+		p.end(t, syscall.SIGTERM)
+		if want.status == 200 && onTape(t, tape)["a=1"] != want.body {
+			t.Errorf("on the tape is %v", onTape(t, tape))
+		}
 	}
 }
