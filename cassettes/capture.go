@@ -31,7 +31,14 @@ func readBody(req *http.Request) ([]byte, error) {
 	if req.Body == nil {
 		return nil, nil
 	}
-	body, err := io.ReadAll(req.Body)
+	var body []byte
+	var err error
+	if n := req.ContentLength; n > 0 && n <= MaxBody { // nearly always: no more memory than it needs
+		body = make([]byte, n)
+		_, err = io.ReadFull(req.Body, body)
+	} else {
+		body, err = io.ReadAll(req.Body)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the request's body: %w", err)
 	}

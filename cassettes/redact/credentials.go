@@ -98,31 +98,38 @@ func (p *Policy) found(request, response http.Header, rawURL string) *Found {
 	return f
 }
 
-// cache remembers the credentials of headers, because a client sends the same ones again and again.
+// cache remembers what clients send again and again: their credentials and their Content-Type.
 type cache struct {
-	mu    sync.Mutex
-	known map[[2]string]*credentials
+	mu     sync.Mutex
+	secret map[[2]string]*credentials // by name and value of the header
+	media  map[string]http.Header     // headers that have only this Content-Type
 }
 
-// maxCached bounds the cache; a cookie may differ each time.
+// maxCached bounds each map of the cache; a cookie may differ each time.
 const maxCached = 256
 
 func (k *cache) get(name, value string) *credentials {
 	key := [2]string{name, value}
-	k.mu.Lock()
-	c := k.known[key]
-	k.mu.Unlock()
-	if c != nil {
-		return c
-	}
-	c = headerCredentials(name, value)
+	return remember(k, &k.secret, key, func() *credentials { return headerCredentials(name, value) })
+}
+
+func (k *cache) contentType(value string) http.Header {
+	return remember(k, &k.media, value, func() http.Header { return http.Header{"Content-Type": {value}} })
+}
+
+// remember returns what known has for key, or puts there what make makes.
+func remember[K comparable, V any](k *cache, known *map[K]V, key K, make func() V) V {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.known == nil || len(k.known) >= maxCached {
-		k.known = map[[2]string]*credentials{}
+	if v, ok := (*known)[key]; ok {
+		return v
 	}
-	k.known[key] = c
-	return c
+	if *known == nil || len(*known) >= maxCached {
+		*known = map[K]V{}
+	}
+	v := make()
+	(*known)[key] = v
+	return v
 }
 
 // headerCredentials returns what the secret header of that name gives away.

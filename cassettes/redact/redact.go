@@ -40,18 +40,18 @@ func (p *Policy) Interaction(it *cassette.Interaction) *Found {
 }
 
 // Request redacts what a match key and a message are made of, in place: method, URL, body and form. Of the
-// headers only Content-Type is kept, in a map of its own. It returns what was found.
+// headers only Content-Type is kept, in a map that must not be changed. It returns what was found.
 func (p *Policy) Request(r *cassette.Request) *Found {
 	found := p.found(r.Headers, nil, r.URL)
 	for _, s := range []*string{&r.Method, &r.URL, &r.Body} {
 		*s = found.text(*s)
 	}
 	r.Form = found.values(r.Form)
-	var kept http.Header
 	if media := r.Headers["Content-Type"]; len(media) > 0 {
-		kept = http.Header{"Content-Type": {found.text(media[0])}}
+		r.Headers = p.cache.contentType(found.text(media[0]))
+	} else {
+		r.Headers = nil
 	}
-	r.Headers = kept
 	return found
 }
 
