@@ -103,7 +103,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		OnUsageError:          usageError,
 		HideHelpCommand:       true,
 		Action: func(c *cli.Context) error {
-			if c.Args().Present() {
+			if c.Args().Present() && c.Args().First() != "help" {
 				return codedError{fmt.Errorf("there is no mode %q; the modes are record, replay, auto and passthrough", c.Args().First()), exitUsage}
 			}
 			return cli.ShowAppHelp(c)
