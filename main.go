@@ -223,7 +223,7 @@ func serve(c *cli.Context, mode config.Mode) error {
 		logger.Warn("other machines can reach this proxy, and send calls through it; listen on 127.0.0.1 unless they must")
 	}
 	fmt.Fprintf(c.App.Writer, "ready http://%s\n", l.Addr())
-	err = proxy.Serve(c.Context, l, proxy.New(tape.transport, cfg.Upstream, policy, journal), journal.ErrorLog())
+	err = proxy.Serve(c.Context, l, proxy.New(tape.transport, cfg.Upstream, policy, journal), journal)
 	err = errors.Join(err, tape.close(logger))
 	journal.Summarize()
 	if n := journal.Count(cassettes.Unrecorded); err == nil && n > 0 {

@@ -40,13 +40,13 @@ func (h *handler) isUpstreamName(host string) bool {
 }
 
 // isOwnName reports whether host is a name that only this machine or its own network gives to the proxy:
-// an address, or a name that the public DNS can't have.
+// an address, or a name that the public DNS can't have. No name at all comes from HTTP/1.0, not from a browser.
 func isOwnName(host string) bool {
 	if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
 		return true
 	}
 	host = strings.ToLower(host)
-	return host != "" && !strings.Contains(host, ".") ||
+	return !strings.Contains(host, ".") ||
 		strings.HasSuffix(host, ".localhost") || strings.HasSuffix(host, ".internal")
 }
 

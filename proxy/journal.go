@@ -83,8 +83,8 @@ func (j *Journal) Summarize() {
 	j.log.Info("summary", fields...)
 }
 
-// ErrorLog returns a logger for what http.Server has to say of connections.
-func (j *Journal) ErrorLog() *log.Logger {
+// errorLog returns a logger for what http.Server has to say of connections.
+func (j *Journal) errorLog() *log.Logger {
 	l, err := zap.NewStdLogAt(j.log, zapcore.WarnLevel)
 	if err != nil {
 		return log.Default() // unreachable: the level is one of zap's

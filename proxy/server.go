@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"log"
 	"net"
 	"net/http"
 	"syscall"
@@ -33,11 +32,11 @@ func Listen(address string) (net.Listener, error) {
 }
 
 // Serve answers requests on l with h until ctx ends. Then it takes no more, and waits for the calls in
-// flight; it returns ErrCutOff if they have not finished after 10 s.
-func Serve(ctx context.Context, l net.Listener, h http.Handler, errorLog *log.Logger) error {
+// flight; it returns ErrCutOff if they have not finished after 10 s. What is no HTTP it tells to journal.
+func Serve(ctx context.Context, l net.Listener, h http.Handler, journal *Journal) error {
 	s := &http.Server{
 		Handler:           h,
-		ErrorLog:          errorLog,
+		ErrorLog:          journal.errorLog(),
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       time.Minute,
 		WriteTimeout:      5 * time.Minute, // an upstream call takes a minute at most, a recorded latency too
@@ -47,7 +46,7 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler, errorLog *log.Lo
 		DisableGeneralOptionsHandler: true,
 	}
 	served := make(chan error, 1)
-	go func() { served <- s.Serve(l) }()
+	go func() { served <- s.Serve(explainingListener{l, journal}) }()
 	select {
 	case err := <-served:
 		return fmt.Errorf("serve on %s: %w", l.Addr(), err)

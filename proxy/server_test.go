@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -9,7 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twilio-vcr/twilio-vcr/cassettes"
 	"github.com/twilio-vcr/twilio-vcr/proxy"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 )
 
 func TestAStopWaitsForTheCallsInFlight(t *testing.T) {
@@ -25,7 +29,7 @@ func TestAStopWaitsForTheCallsInFlight(t *testing.T) {
 	})
 	ctx, stop := context.WithCancel(t.Context())
 	served := make(chan error)
-	go func() { served <- proxy.Serve(ctx, l, slow, nil) }()
+	go func() { served <- proxy.Serve(ctx, l, slow, proxy.NewJournal(zap.NewNop())) }()
 	got := make(chan string)
 	go func() { got <- post(t, "http://"+l.Addr().String(), "", nil).body }()
 	<-started
@@ -49,5 +53,47 @@ func TestAPortInUseSaysWhatHelps(t *testing.T) {
 	defer l.Close()
 	if _, err := proxy.Listen(l.Addr().String()); err == nil || !strings.Contains(err.Error(), "the port is in use") || !strings.Contains(err.Error(), "--listen") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestWhatIsNoHTTPGetsASentence(t *testing.T) {
+	l, err := proxy.Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	core, logs := observer.New(zap.InfoLevel)
+	journal := proxy.NewJournal(zap.New(core))
+	ctx, stop := context.WithCancel(t.Context())
+	served := make(chan error)
+	go func() { served <- proxy.Serve(ctx, l, http.NotFoundHandler(), journal) }()
+	requests := map[string]int{
+		"s3cr3t\r\n\r\n": 400,
+		"GET /%zz HTTP/1.1\r\nHost: localhost\r\n\r\n":                                    400,
+		"GET / HTTP/1.1\r\n\r\n":                                                          400,
+		"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: s3cr3t\r\n\r\n":             400,
+		"GET / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: s3cr3t\r\n\r\n":          501,
+		"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n":                            400,
+		"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + strings.Repeat("x", 70<<10) + "\r\n": 431,
+	}
+	for request, status := range requests {
+		got := raw(t, l.Addr().String(), request)
+		if !strings.HasPrefix(got, fmt.Sprintf("HTTP/1.1 %d ", status)) || !strings.Contains(got, fmt.Sprintf(`,"status":%d}`, status)) || !strings.Contains(got, "the request is no HTTP that can be read") {
+			t.Errorf("%.40q: got %q", request, got)
+		}
+	}
+	if got := raw(t, l.Addr().String(), "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"); !strings.HasSuffix(got, "404 page not found\n") {
+		t.Errorf("a handler's answer became %q", got)
+	}
+	stop()
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+	if n := journal.Count(cassettes.Refused); n != len(requests) {
+		t.Errorf("%d were counted", n)
+	}
+	for _, line := range logs.All() {
+		if text := fmt.Sprint(line.Message, line.ContextMap()); strings.Contains(text, "s3cr3t") {
+			t.Error("the log quotes the client:", text)
+		}
 	}
 }
