@@ -10,10 +10,12 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"math"
 	"net/http"
 	"os"
 	"os/signal"
 	"regexp"
+	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -279,6 +281,7 @@ func open(cfg *config.Config, policy *redact.Policy, report cassettes.Report) (*
 	case config.Replay:
 		c, err := cassettes.Example()
 		if cfg.Cassette != "" {
+			limitMemory(cfg.Cassette)
 			c, err = cassettes.Load(cfg.Cassette)
 		}
 		if err != nil {
@@ -303,6 +306,16 @@ func open(cfg *config.Config, policy *redact.Policy, report cassettes.Report) (*
 		return &tape{recorder(w, policy, report), w, notices}, nil
 	}
 	return &tape{transport: &cassettes.Passthrough{Upstream: proxy.NewUpstream(), Policy: policy, Report: report}}, nil
+}
+
+// limitMemory keeps a run with a large cassette below three times its size, where the garbage collector
+// would let it grow to four, unless GOMEMLIMIT says otherwise. What it needs is two times the size.
+func limitMemory(cassette string) {
+	const large = 64 << 20
+	info, err := os.Stat(cassette)
+	if err == nil && info.Size() > large && debug.SetMemoryLimit(-1) == math.MaxInt64 {
+		debug.SetMemoryLimit(info.Size() / 10 * 27)
+	}
 }
 
 func openWriter(cfg *config.Config) (*cassettes.Writer, []string, error) {
