@@ -77,9 +77,8 @@ func (c *Cassette) decodeParts(s *sheet) error {
 		return cassette.ErrUnsupportedCassetteFormat
 	}
 	c.Interactions = make([]*cassette.Interaction, 0, len(s.parts))
-	var d decoder
 	for _, p := range s.parts {
-		it, ok := d.decode(p.text, s.dash)
+		it, ok := decode(p.text, s.dash)
 		if !ok {
 			var list []*cassette.Interaction
 			if err := yaml.Unmarshal([]byte(p.text), &list); err != nil {

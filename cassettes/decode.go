@@ -2,6 +2,8 @@ package cassettes
 
 import (
 	"encoding/base64"
+	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,45 +15,72 @@ import (
 
 // decoder reads interactions from their text on the tape. It knows the YAML that we and go-vcr write nearly
 // always: a field a line, and scalars on one line. It is many times as fast as the YAML reader, and what it
-// returns shares the memory of the text. It may be used again and again, but not concurrently.
+// returns shares the memory of the text.
 type decoder struct {
-	rest   string   // the lines that are still to read
-	dash   int      // the column of the interaction's dash
-	first  bool     // the next line has the dash
-	failed bool     // this is not what it knows
-	seen   []string // the names of the fields in the mappings at hand
+	rest   string // the lines that are still to read
+	dash   int    // the column of the interaction's dash
+	first  bool   // the next line has the dash
+	failed bool   // this is not what it knows
 }
 
-// decode reads one interaction. It reports false for what it does not know, which the YAML reader decides.
-func (d *decoder) decode(text string, dash int) (*cassette.Interaction, bool) {
-	*d = decoder{rest: text, dash: dash, first: true, seen: d.seen[:0]}
+// decode reads an interaction whose dash is in column dash. It reports false for what it does not know,
+// which the YAML reader decides.
+func decode(text string, dash int) (*cassette.Interaction, bool) {
+	d := decoder{rest: text, dash: dash, first: true}
 	it := &cassette.Interaction{}
-	ok := d.record(dash+2, func(name, value string) bool {
-		switch name {
-		case "id":
-			return d.integer(value, &it.ID)
-		case "request":
-			return value == "" && d.record(dash+4, func(name, value string) bool { return d.request(&it.Request, name, value) })
-		case "response":
-			return value == "" && d.record(dash+4, func(name, value string) bool { return d.response(&it.Response, name, value) })
-		}
-		return false
-	})
+	fields := itemFields(it)
+	ok := d.record(dash+2, fields[:])
 	return it, ok && d.rest == ""
 }
 
-// record is fields for a mapping in which no name may come a second time, as YAML demands.
-func (d *decoder) record(indent int, set func(name, value string) bool) bool {
-	outer := len(d.seen)
-	ok := d.fields(indent, func(name, value string) bool {
-		if slices.Contains(d.seen[outer:], name) {
+// record reads the fields that are indented by indent into what fields points to.
+func (d *decoder) record(indent int, fields []field) bool {
+	return d.fields(indent, func(name, value string) bool {
+		i := slices.IndexFunc(fields, func(f field) bool { return f.name == name })
+		if i < 0 {
 			return false
 		}
-		d.seen = append(d.seen, name)
-		return set(name, value)
+		to := fields[i].to
+		fields[i].to = nil // a name that comes a second time is an error in YAML
+		return d.set(value, to)
 	})
-	d.seen = d.seen[:outer]
-	return ok
+}
+
+// set reads into to the value of a field, of which it gets what stands behind the colon.
+func (d *decoder) set(value string, to any) (ok bool) {
+	switch to := to.(type) {
+	case *string:
+		*to, ok = scalar(value)
+		return ok
+	case *[]string:
+		return d.list(value, d.dash+8, to)
+	case *http.Header:
+		return d.lists(value, (*map[string][]string)(to))
+	case *url.Values:
+		return d.lists(value, (*map[string][]string)(to))
+	case *cassette.Request:
+		fields := requestFields(to)
+		return value == "" && d.record(d.dash+4, fields[:])
+	case *cassette.Response:
+		fields := responseFields(to)
+		return value == "" && d.record(d.dash+4, fields[:])
+	case *int:
+		n, err := strconv.Atoi(value)
+		*to = n
+		return err == nil && strconv.Itoa(n) == value // not "07", which is another number in YAML
+	case *int64:
+		n, err := strconv.ParseInt(value, 10, 64)
+		*to = n
+		return err == nil && strconv.FormatInt(n, 10) == value
+	case *bool:
+		*to = value == "true"
+		return value == "true" || value == "false"
+	case *time.Duration:
+		duration, err := time.ParseDuration(value)
+		*to = duration
+		return err == nil && strings.HasSuffix(value, "s") // a bare 0 is a number for YAML, and no duration
+	}
+	return false
 }
 
 // fields reads the fields that are indented by indent, up to a line that is indented less, and gives each
@@ -96,12 +125,15 @@ func (d *decoder) next() {
 	_, d.rest, _ = strings.Cut(d.rest, "\n")
 }
 
+// maxName is how long a name may be, with quotes and escapes; a name of YAML's has an end too.
+const maxName = 1000
+
 // field takes a line apart at its colon, and takes it off rest.
 func (d *decoder) field(line string) (name, value string, ok bool) {
 	d.next()
 	if line[0] == '"' || line[0] == '\'' {
 		i := strings.LastIndex(line, string(line[0])+":")
-		if i < 1 {
+		if i < 1 || i > maxName {
 			return "", "", false
 		}
 		if name, ok = scalar(line[:i+1]); !ok || strings.TrimLeft(line[i+2:], " ") != "" {
@@ -110,94 +142,10 @@ func (d *decoder) field(line string) (name, value string, ok bool) {
 		return name, "", true
 	}
 	name, value, ok = strings.Cut(line, ":")
-	if !ok || value != "" && value[0] != ' ' || !isPrintable(line) || !isPlain(name) {
+	if !ok || value != "" && value[0] != ' ' || len(name) > maxName || !isPrintable(line) || !isPlain(name) {
 		return "", "", false
 	}
 	return name, strings.TrimPrefix(value, " "), true
-}
-
-func (d *decoder) request(r *cassette.Request, name, value string) bool {
-	switch name {
-	case "proto":
-		return d.text(value, &r.Proto)
-	case "proto_major":
-		return d.integer(value, &r.ProtoMajor)
-	case "proto_minor":
-		return d.integer(value, &r.ProtoMinor)
-	case "content_length":
-		return d.long(value, &r.ContentLength)
-	case "transfer_encoding":
-		return d.list(value, d.dash+8, &r.TransferEncoding)
-	case "trailer":
-		return d.lists(value, (*map[string][]string)(&r.Trailer))
-	case "host":
-		return d.text(value, &r.Host)
-	case "remote_addr":
-		return d.text(value, &r.RemoteAddr)
-	case "request_uri":
-		return d.text(value, &r.RequestURI)
-	case "body":
-		return d.text(value, &r.Body)
-	case "form":
-		return d.lists(value, (*map[string][]string)(&r.Form))
-	case "headers":
-		return d.lists(value, (*map[string][]string)(&r.Headers))
-	case "url":
-		return d.text(value, &r.URL)
-	case "method":
-		return d.text(value, &r.Method)
-	}
-	return false
-}
-
-func (d *decoder) response(r *cassette.Response, name, value string) bool {
-	switch name {
-	case "proto":
-		return d.text(value, &r.Proto)
-	case "proto_major":
-		return d.integer(value, &r.ProtoMajor)
-	case "proto_minor":
-		return d.integer(value, &r.ProtoMinor)
-	case "transfer_encoding":
-		return d.list(value, d.dash+8, &r.TransferEncoding)
-	case "trailer":
-		return d.lists(value, (*map[string][]string)(&r.Trailer))
-	case "content_length":
-		return d.long(value, &r.ContentLength)
-	case "uncompressed":
-		r.Uncompressed = value == "true"
-		return value == "true" || value == "false"
-	case "body":
-		return d.text(value, &r.Body)
-	case "headers":
-		return d.lists(value, (*map[string][]string)(&r.Headers))
-	case "status":
-		return d.text(value, &r.Status)
-	case "code":
-		return d.integer(value, &r.Code)
-	case "duration":
-		duration, err := time.ParseDuration(value)
-		r.Duration = duration
-		return err == nil && strings.HasSuffix(value, "s") // a bare 0 is a number for YAML, and no duration
-	}
-	return false
-}
-
-func (d *decoder) text(value string, to *string) (ok bool) {
-	*to, ok = scalar(value)
-	return ok
-}
-
-func (d *decoder) integer(value string, to *int) bool {
-	n, err := strconv.Atoi(value)
-	*to = n
-	return err == nil && strconv.Itoa(n) == value // not "07", which is another number in YAML
-}
-
-func (d *decoder) long(value string, to *int64) bool {
-	n, err := strconv.ParseInt(value, 10, 64)
-	*to = n
-	return err == nil && strconv.FormatInt(n, 10) == value
 }
 
 // list reads the items that are indented by indent, or an empty list behind the colon.

@@ -27,7 +27,7 @@ func itemText(t testing.TB, it *cassette.Interaction) string {
 // has taken it.
 func sameAsYAML(t *testing.T, text string) bool {
 	t.Helper()
-	got, ok := new(decoder).decode(text, stockDash)
+	got, ok := decode(text, stockDash)
 	if !ok {
 		return false
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"hash/crc32"
 	"maps"
+	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -87,15 +89,61 @@ func item(dash, id int, rest []byte, recorded time.Time) []byte {
 	return append(text, indent+recordedMark(recorded, string(text))+"\n"...)
 }
 
+// field is one of go-vcr's fields: its name on the tape, and a pointer to its value.
+type field struct {
+	name string
+	to   any
+}
+
+// itemFields, requestFields and responseFields are go-vcr's fields in go-vcr's order.
+func itemFields(it *cassette.Interaction) [3]field {
+	return [...]field{{"id", &it.ID}, {"request", &it.Request}, {"response", &it.Response}}
+}
+
+func requestFields(r *cassette.Request) [14]field {
+	return [...]field{
+		{"proto", &r.Proto},
+		{"proto_major", &r.ProtoMajor},
+		{"proto_minor", &r.ProtoMinor},
+		{"content_length", &r.ContentLength},
+		{"transfer_encoding", &r.TransferEncoding},
+		{"trailer", &r.Trailer},
+		{"host", &r.Host},
+		{"remote_addr", &r.RemoteAddr},
+		{"request_uri", &r.RequestURI},
+		{"body", &r.Body},
+		{"form", &r.Form},
+		{"headers", &r.Headers},
+		{"url", &r.URL},
+		{"method", &r.Method},
+	}
+}
+
+func responseFields(r *cassette.Response) [12]field {
+	return [...]field{
+		{"proto", &r.Proto},
+		{"proto_major", &r.ProtoMajor},
+		{"proto_minor", &r.ProtoMinor},
+		{"transfer_encoding", &r.TransferEncoding},
+		{"trailer", &r.Trailer},
+		{"content_length", &r.ContentLength},
+		{"uncompressed", &r.Uncompressed},
+		{"body", &r.Body},
+		{"headers", &r.Headers},
+		{"status", &r.Status},
+		{"code", &r.Code},
+		{"duration", &r.Duration},
+	}
+}
+
 // encode returns it as an item of the list in a cassette, its dash in column dash, without its first
 // line, "- id: N", which item puts before it when the number is known.
+//
+// It makes a tree of nodes, and does not leave go-vcr's types to yaml.Marshal, because yaml.v3 gives some
+// strings a style that it can't read back.
 func encode(it *cassette.Interaction, dash int) ([]byte, error) {
-	item := mapping(
-		"id", number(0),
-		"request", requestNode(&it.Request),
-		"response", responseNode(&it.Response),
-	)
-	text, err := yaml.Marshal(&yaml.Node{Kind: yaml.SequenceNode, Content: []*yaml.Node{item}})
+	fields := itemFields(it)
+	text, err := yaml.Marshal(&yaml.Node{Kind: yaml.SequenceNode, Content: []*yaml.Node{mapping(fields[:])}})
 	if err != nil {
 		return nil, fmt.Errorf("encode an interaction as YAML: %w", err)
 	}
@@ -109,42 +157,40 @@ func encode(it *cassette.Interaction, dash int) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// requestNode and responseNode write go-vcr's fields in go-vcr's order. They are trees and not
-// yaml.Marshal of go-vcr's types, because yaml.v3 gives some strings a style that it can't read back.
-func requestNode(r *cassette.Request) *yaml.Node {
-	return mapping(
-		"proto", text(r.Proto),
-		"proto_major", number(r.ProtoMajor),
-		"proto_minor", number(r.ProtoMinor),
-		"content_length", number(r.ContentLength),
-		"transfer_encoding", list(r.TransferEncoding),
-		"trailer", lists(r.Trailer),
-		"host", text(r.Host),
-		"remote_addr", text(r.RemoteAddr),
-		"request_uri", text(r.RequestURI),
-		"body", text(r.Body),
-		"form", lists(r.Form),
-		"headers", lists(r.Headers),
-		"url", text(r.URL),
-		"method", text(r.Method),
-	)
+func mapping(fields []field) *yaml.Node {
+	n := &yaml.Node{Kind: yaml.MappingNode}
+	for _, f := range fields {
+		n.Content = append(n.Content, text(f.name), node(f.to))
+	}
+	return n
 }
 
-func responseNode(r *cassette.Response) *yaml.Node {
-	return mapping(
-		"proto", text(r.Proto),
-		"proto_major", number(r.ProtoMajor),
-		"proto_minor", number(r.ProtoMinor),
-		"transfer_encoding", list(r.TransferEncoding),
-		"trailer", lists(r.Trailer),
-		"content_length", number(r.ContentLength),
-		"uncompressed", number(r.Uncompressed),
-		"body", text(r.Body),
-		"headers", lists(r.Headers),
-		"status", text(r.Status),
-		"code", number(r.Code),
-		"duration", number(r.Duration),
-	)
+func node(value any) *yaml.Node {
+	switch v := value.(type) {
+	case *string:
+		return text(*v)
+	case *[]string:
+		return list(*v)
+	case *http.Header:
+		return lists(*v)
+	case *url.Values:
+		return lists(*v)
+	case *cassette.Request:
+		fields := requestFields(v)
+		return mapping(fields[:])
+	case *cassette.Response:
+		fields := responseFields(v)
+		return mapping(fields[:])
+	case *int:
+		return number(*v)
+	case *int64:
+		return number(*v)
+	case *bool:
+		return number(*v)
+	case *time.Duration:
+		return number(*v)
+	}
+	return nil // unreachable: the fields have no other types
 }
 
 // text returns s in a style that every YAML reader gives back byte for byte: on one line, plain or in
@@ -194,15 +240,6 @@ func lists(values map[string][]string) *yaml.Node {
 	}
 	for _, k := range slices.Sorted(maps.Keys(values)) {
 		n.Content = append(n.Content, text(k), list(values[k]))
-	}
-	return n
-}
-
-// mapping takes keys and their *yaml.Node in turn.
-func mapping(pairs ...any) *yaml.Node {
-	n := &yaml.Node{Kind: yaml.MappingNode}
-	for i := 0; i < len(pairs); i += 2 {
-		n.Content = append(n.Content, text(pairs[i].(string)), pairs[i+1].(*yaml.Node))
 	}
 	return n
 }
