@@ -63,7 +63,7 @@ func TestAnUpstreamThatFailsGivesATwilioErrorAndIsNotRecorded(t *testing.T) {
 		status         int
 	}{
 		"unreachable":             {closed.URL, "can't be reached: connection refused", 502},
-		"unknown name":            {"http://upstream.invalid", "can't be resolved", 502},
+		"unknown name":            {"http://upstream..invalid", "can't be resolved", 502},
 		"too slow":                {slow.URL, "did not answer in time", 504},
 		"too slow with the body":  {dumbSlow(t, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\ns3cr3t"), "did not answer in time", 504},
 		"no answer":               {dumb(t, ""), "broke off", 502},
