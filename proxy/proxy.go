@@ -83,6 +83,9 @@ func drain(r *http.Request, body io.Reader) {
 func (h *handler) rewrite(r *httputil.ProxyRequest) {
 	r.Out.URL.RawQuery = r.In.URL.RawQuery
 	r.SetURL(h.upstream)
+	if r.In.URL.Path == "*" { // of OPTIONS; it is no path to join (RFC 9110, section 9.3.7)
+		r.Out.URL.Path, r.Out.URL.RawPath = "*", ""
+	}
 	if !isOwnName(hostname(r.In.Host)) {
 		r.Out.Host = r.In.Host // a name of the API's; ours would mean nothing to upstream
 	}
