@@ -93,7 +93,7 @@ type splitter struct {
 // add takes the next line, with its line break.
 func (s *splitter) add(raw []byte) {
 	line := bytes.TrimRight(raw, "\r\n")
-	s.line = len(line) == len(raw)
+	s.line = !bytes.HasSuffix(raw, []byte("\n"))
 	if s.number == 1 {
 		s.marked = string(line) == magic
 	}
@@ -103,8 +103,8 @@ func (s *splitter) add(raw []byte) {
 		s.readable = s.inList
 		return
 	}
-	if s.marked && len(raw)-len(line) == 2 { // git may have changed the line breaks
-		raw = append(raw[:len(line)], '\n')
+	if s.marked && bytes.HasSuffix(raw, []byte("\r\n")) { // git may have changed the line breaks
+		raw = append(raw[:len(raw)-2], '\n')
 	}
 	if s.inside(line) {
 		s.text.Write(raw)
@@ -162,7 +162,8 @@ func (s *splitter) finish() *sheet {
 		}
 	case s.ended && s.endLine == s.number: // nothing stands behind the mark: it is written over
 		s.end, s.line = s.endOffset, false
-	default:
+	}
+	if s.endOffset < s.end {
 		s.stale = s.endOffset
 	}
 	if s.dash < 0 {

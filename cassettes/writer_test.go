@@ -105,6 +105,23 @@ func TestAppendGoesOnWithACassette(t *testing.T) {
 		},
 		"ours, a byte short": func(t *testing.T) string { f := recorded(t, 2); cut(t, f, 1); return f },
 		"ours, end mark cut": func(t *testing.T) string { f := recorded(t, 2); cut(t, f, 5); return f },
+		"ours, with an interaction added by hand": func(t *testing.T) string {
+			f, more := recorded(t, 1), readFile(t, recorded(t, 2))
+			added := more[strings.LastIndex(more, committed):strings.Index(more, "# end")]
+			write(t, f, readFile(t, f)+added)
+			return f
+		},
+		"ours, torn behind an end mark": func(t *testing.T) string {
+			f := recorded(t, 2)
+			write(t, f, readFile(t, f)+committed+"\n    - id: 2\n")
+			return f
+		},
+		"ours, cut within a CRLF": func(t *testing.T) string {
+			f := recorded(t, 2)
+			write(t, f, strings.ReplaceAll(dropLine(readFile(t, f), "# end", 0), "\n", "\r\n"))
+			cut(t, f, 1)
+			return f
+		},
 		"ours, with a comment behind": func(t *testing.T) string {
 			f := recorded(t, 2)
 			write(t, f, readFile(t, f)+strings.Repeat("# a note\n", 500))
@@ -130,7 +147,9 @@ func TestAppendGoesOnWithACassette(t *testing.T) {
 			if c := loadBoth(t, file, 4); len(c.Notices) > 0 {
 				t.Error("notices:", c.Notices)
 			}
-			onlyFile(t, file)
+			if kept, _ := filepath.Glob(file + ".torn-*"); len(kept) == 0 {
+				onlyFile(t, file)
+			}
 			text := readFile(t, file)
 			for n := range text {
 				if n%7 == 0 || text[n] == '\n' || n > 0 && text[n-1] == '\n' {
