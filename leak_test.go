@@ -219,19 +219,12 @@ func get(t *testing.T, base string, n int, authorize func(*http.Request)) (int, 
 		t.Fatal(err)
 	}
 	authorize(req)
-	resp, err := transport.RoundTrip(req)
+	status, body, err := send(req)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resp.StatusCode, string(body)
+	return status, body
 }
-
-var transport = &http.Transport{DisableCompression: true}
 
 // collect reads all files below dir.
 func collect(t *testing.T, dir string, texts map[string]string) {

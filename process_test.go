@@ -91,6 +91,11 @@ func call(base, form string, authorize func(*http.Request)) (int, string, error)
 	if authorize != nil {
 		authorize(req)
 	}
+	return send(req)
+}
+
+// send sends req on a connection of its own and returns the status and the whole body.
+func send(req *http.Request) (int, string, error) {
 	resp, err := (&http.Transport{DisableKeepAlives: true, DisableCompression: true}).RoundTrip(req)
 	if err != nil {
 		return 0, "", err

@@ -17,10 +17,9 @@ import (
 // always: a field a line, and scalars on one line. It is many times as fast as the YAML reader, and what it
 // returns shares the memory of the text.
 type decoder struct {
-	rest   string // the lines that are still to read
-	dash   int    // the column of the interaction's dash
-	first  bool   // the next line has the dash
-	failed bool   // this is not what it knows
+	rest  string // the lines that are still to read
+	dash  int    // the column of the interaction's dash
+	first bool   // the next line has the dash
 }
 
 // decode reads an interaction whose dash is in column dash. It reports false for what it does not know,
@@ -84,22 +83,18 @@ func (d *decoder) set(value string, to any) (ok bool) {
 }
 
 // fields reads the fields that are indented by indent, up to a line that is indented less, and gives each
-// to set with the text behind its colon.
+// to set with the text behind its colon. It reports false if there is none, or one that it does not know.
 func (d *decoder) fields(indent int, set func(name, value string) bool) bool {
-	seen := 0
-	for {
+	for seen := false; ; seen = true {
 		line, ok := d.peek(indent)
 		if !ok {
-			break
+			return seen
 		}
 		name, value, ok := d.field(line)
 		if !ok || !set(name, value) {
-			d.failed = true
-			break
+			return false
 		}
-		seen++
 	}
-	return !d.failed && seen > 0
 }
 
 // peek returns the next line without its indentation and its line break, if it is indented by indent.
@@ -142,7 +137,7 @@ func (d *decoder) field(line string) (name, value string, ok bool) {
 		return name, "", true
 	}
 	name, value, ok = strings.Cut(line, ":")
-	if !ok || value != "" && value[0] != ' ' || len(name) > maxName || !isPrintable(line) || !isPlain(name) {
+	if !ok || value != "" && value[0] != ' ' || len(name) > maxName || !isPrintable(name) || !isPlain(name) {
 		return "", "", false
 	}
 	return name, strings.TrimPrefix(value, " "), true
@@ -204,8 +199,8 @@ func scalar(s string) (string, bool) {
 	return s, isPlain(s)
 }
 
-// isPlain reports whether s, which is printable, is a plain scalar that is a string for YAML, or reads as one. It says no to much
-// that is one too.
+// isPlain reports whether s, which is printable, is a plain scalar that is a string for YAML, or reads as
+// one. It says no to much that is one too.
 func isPlain(s string) bool {
 	if s == "" || strings.ContainsAny(s[:1], " -?:,[]{}#&*!|>'\"%@`~.") || s[len(s)-1] == ' ' || s[len(s)-1] == ':' {
 		return false
@@ -226,8 +221,8 @@ func singleQuoted(s string) (string, bool) {
 	if !strings.Contains(s, "'") {
 		return s, true
 	}
-	plain := strings.ReplaceAll(s, "''", "'")
-	return plain, strings.Count(s, "'") == 2*strings.Count(plain, "'") && !strings.Contains(strings.ReplaceAll(s, "''", ""), "'")
+	alone := strings.Contains(strings.ReplaceAll(s, "''", ""), "'") // a quote that is not doubled
+	return strings.ReplaceAll(s, "''", "'"), !alone
 }
 
 // isPrintable reports whether all of s may stand in a YAML file as it is.

@@ -6,6 +6,7 @@ import (
 
 	"gopkg.in/dnaeon/go-vcr.v3/cassette"
 
+	"github.com/twilio-vcr/twilio-vcr/cassettes/redact"
 	"github.com/twilio-vcr/twilio-vcr/cassettes/verify"
 )
 
@@ -40,8 +41,15 @@ type Exchange struct {
 // Report receives each exchange before its answer goes out. It is called concurrently.
 type Report func(Exchange)
 
-// NewExchange begins the account of a request that has been redacted.
-func NewExchange(redacted *cassette.Request) Exchange {
+// NewExchange begins the account of a request.
+func NewExchange(policy *redact.Policy, req *http.Request) Exchange {
+	request := cassette.Request{Method: req.Method, URL: req.URL.String(), Headers: req.Header}
+	policy.Request(&request)
+	return redactedExchange(&request)
+}
+
+// redactedExchange is NewExchange for a request that has been redacted.
+func redactedExchange(redacted *cassette.Request) Exchange {
 	path, _ := splitURL(redacted.URL)
 	return Exchange{Method: redacted.Method, Path: path, Interaction: -1}
 }

@@ -2,6 +2,7 @@ package cassettes
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -132,17 +133,13 @@ func compare(recorded, got *cassette.Request) []string {
 	all = append(all, compareFields("query", parsePairs(recordedQuery), parsePairs(gotQuery))...)
 	recordedKind, recordedFields := fields(recorded)
 	gotKind, gotFields := fields(got)
-	switch a, b := mediaType(recorded.Headers), mediaType(got.Headers); {
-	case recordedKind == "":
-		recordedKind = gotKind
-	case gotKind == "":
-		gotKind = recordedKind
-	case recordedKind != gotKind && a != b:
-		return append(all, difference("Content-Type", a, b))
-	case recordedKind != gotKind:
+	if recordedKind != "" && gotKind != "" && recordedKind != gotKind {
+		if a, b := mediaType(recorded.Headers), mediaType(got.Headers); a != b {
+			return append(all, difference("Content-Type", a, b))
+		}
 		return append(all, difference("kind of body", recordedKind, gotKind))
 	}
-	return append(all, compareFields(gotKind, recordedFields, gotFields)...)
+	return append(all, compareFields(cmp.Or(gotKind, recordedKind), recordedFields, gotFields)...)
 }
 
 // comparePaths names the parameters of the operation that differ, or the whole paths.

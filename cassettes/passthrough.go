@@ -22,9 +22,7 @@ func (p *Passthrough) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	request := lookupRequest(req, body)
-	p.Policy.Request(&request)
-	e := NewExchange(&request)
+	e := NewExchange(p.Policy, req)
 	resp, err := p.Upstream.RoundTrip(withBody(req, body))
 	if err != nil {
 		if req.Context().Err() != nil {

@@ -51,7 +51,7 @@ func (p *Player) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	if p.Miss == nil {
 		why := verify.Errorf(http.StatusNotImplemented, "%s", p.Session.explain(&request, key))
-		e := NewExchange(&request)
+		e := redactedExchange(&request)
 		e.Detail = why.Message
 		return own(why, p.Report, e, Missed, req, start), nil
 	}
@@ -72,7 +72,7 @@ func (p *Player) answer(req *http.Request, redacted *cassette.Request, found *re
 		}
 	}
 	resp := a.response(req, found)
-	e := NewExchange(redacted)
+	e := redactedExchange(redacted)
 	e.Interaction = a.it.ID
 	outcome := Replayed
 	if repeated {

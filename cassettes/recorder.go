@@ -33,10 +33,7 @@ func (r *Recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	captured, undecodable := captureRequest(req, body)
-	redacted := captured
-	r.Policy.Request(&redacted)
-	e := NewExchange(&redacted)
+	e := NewExchange(r.Policy, req)
 
 	if err := r.Writer.Err(); err != nil {
 		e.Detail = err.Error()
@@ -53,21 +50,22 @@ func (r *Recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 		e.Detail = failure.Message
 		return own(failure, r.Report, e, Failed, req, start), nil
 	}
-	err = undecodable
-	if err == nil {
-		e.Interaction, err = r.keep(captured, reply, time.Since(start))
+	outcome := Recorded
+	if id, err := r.keep(req, body, reply, time.Since(start)); err == nil {
+		e.Interaction = id
+	} else {
+		outcome, e.Detail = Unrecorded, "not recorded: "+err.Error()
 	}
-	if err != nil {
-		e.Interaction, e.Detail = -1, "not recorded: "+err.Error()
-		r.Report.send(e, Unrecorded, reply.Response, start)
-		return reply.Response, nil
-	}
-	r.Report.send(e, Recorded, reply.Response, start)
+	r.Report.send(e, outcome, reply.Response, start)
 	return reply.Response, nil
 }
 
-// keep redacts what was captured and puts it on the cassette. It returns its number there.
-func (r *Recorder) keep(request cassette.Request, reply *reply, took time.Duration) (int, error) {
+// keep captures what was said, redacts it and puts it on the cassette. It returns its number there.
+func (r *Recorder) keep(req *http.Request, body []byte, reply *reply, took time.Duration) (int, error) {
+	request, err := captureRequest(req, body)
+	if err != nil {
+		return 0, err
+	}
 	response, err := captureResponse(reply.Response, reply.body, took)
 	if err != nil {
 		return 0, err

@@ -16,8 +16,6 @@ import (
 	"strings"
 	"sync"
 
-	"gopkg.in/dnaeon/go-vcr.v3/cassette"
-
 	"github.com/twilio-vcr/twilio-vcr/cassettes"
 	"github.com/twilio-vcr/twilio-vcr/cassettes/redact"
 	"github.com/twilio-vcr/twilio-vcr/cassettes/verify"
@@ -120,9 +118,7 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 
 // refuse answers a request that goes no further.
 func (h *handler) refuse(w http.ResponseWriter, r *http.Request, why *verify.Error) {
-	request := cassette.Request{Method: r.Method, URL: r.URL.String(), Headers: r.Header}
-	h.policy.Request(&request)
-	e := cassettes.NewExchange(&request)
+	e := cassettes.NewExchange(h.policy, r)
 	e.Outcome, e.Status, e.Detail = cassettes.Refused, why.Status, why.Message
 	h.journal.Report(e)
 	w.Header().Set(cassettes.OutcomeHeader, string(cassettes.Refused))
