@@ -59,7 +59,7 @@ func exampleInteractions() []*cassette.Interaction {
 
 // exampleVerification is the documented example resource after the update, in the layout of Twilio's JSON.
 func exampleVerification(status string, valid bool) string {
-	return fmt.Sprintf(`{"sid": "%[1]s", "service_sid": "%[2]s", "account_sid": "%[3]s", "to": "+15017122661", "channel": "sms", `+
+	return fmt.Sprintf(`{"sid": "%[1]s", "service_sid": "%[2]s", "account_sid": "%[3]s", "to": "+15005550006", "channel": "sms", `+
 		`"status": "%[4]s", "valid": %[5]t, "date_created": "2015-07-30T20:00:00Z", "date_updated": "2015-07-30T20:00:00Z", `+
 		`"lookup": {}, "amount": null, "payee": null, "send_code_attempts": [{"time": "2015-07-30T20:00:00Z", "channel": "SMS", `+
 		`"attempt_sid": "VLaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}], "sna": null, "url": "https://verify.twilio.com/v2/Services/%[2]s/Verifications/%[1]s"}`,

@@ -3,6 +3,7 @@ package cassettes
 import (
 	"bytes"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"maps"
@@ -16,6 +17,8 @@ import (
 
 	"gopkg.in/dnaeon/go-vcr.v3/cassette"
 	"gopkg.in/yaml.v3"
+
+	"github.com/twilio-vcr/twilio-vcr/cassettes/redact"
 )
 
 // The format is go-vcr's version 2, with comments that go-vcr passes over:
@@ -58,16 +61,14 @@ func recordedMark(at time.Time, text string) string {
 	return fmt.Sprintf("# recorded %s, crc32c %s", at.UTC().Format(time.RFC3339), checksum(text))
 }
 
-func parseRecordedMark(line string) (sum string, ok bool) {
+func parseRecordedMark(line string) (at time.Time, sum string, ok bool) {
 	rest, ok := strings.CutPrefix(strings.TrimLeft(line, " "), "# recorded ")
 	if !ok {
-		return "", false
+		return at, "", false
 	}
-	at, sum, ok := strings.Cut(rest, ", crc32c ")
-	if _, err := time.Parse(time.RFC3339, at); err != nil || !ok || len(sum) != 8 {
-		return "", false
-	}
-	return sum, true
+	when, sum, ok := strings.Cut(rest, ", crc32c ")
+	at, err := time.Parse(time.RFC3339, when)
+	return at, sum, err == nil && ok && len(sum) == 8
 }
 
 func endMark(count int) string { return fmt.Sprintf("# end: %d interactions", count) }
@@ -155,6 +156,49 @@ func encode(it *cassette.Interaction, dash int) ([]byte, error) {
 		out.Write(line)
 	}
 	return out.Bytes(), nil
+}
+
+// checkText returns an error that names the place if redaction has left something in the text of an interaction,
+// as encode returns it. Numbers of the HTTP message are passed over: a length may be the same as a code.
+func checkText(found *redact.Found, text string) error {
+	var blanked strings.Builder
+	blanked.Grow(len(text))
+	previous := ""
+	for line := range strings.Lines(text) {
+		name, _, _ := strings.Cut(strings.TrimLeft(line, " "), ": ")
+		if slices.Contains(numberFields, name) || previous == "Content-Length:" {
+			line = strings.Repeat(" ", len(line)-1) + "\n"
+		}
+		previous = strings.TrimSpace(line)
+		blanked.WriteString(line)
+	}
+	err := found.Check(blanked.String())
+	var leak *redact.Leak
+	if errors.As(err, &leak) {
+		return fmt.Errorf("%s: %w; it can be taken out by a rule of yours, see \"redact\" in the README", placeOf(text, leak.At), err)
+	}
+	return err
+}
+
+var numberFields = []string{"content_length", "code", "duration", "proto_major", "proto_minor"}
+
+// placeOf returns the names of go-vcr's fields that lead to the byte at of an encoded interaction, such as
+// response.body.
+func placeOf(text string, at int) string {
+	side, name := "", ""
+	first := len(text) - len(strings.TrimLeft(text, " "))
+	for line := range strings.Lines(text[:at]) {
+		inner := strings.TrimLeft(line, " ")
+		field, _, ok := strings.Cut(inner, ":")
+		switch column := len(line) - len(inner); {
+		case !ok:
+		case column == first:
+			side, name = field, ""
+		case column == first+2:
+			name = field
+		}
+	}
+	return strings.TrimSuffix(side+"."+name, ".")
 }
 
 func mapping(fields []field) *yaml.Node {

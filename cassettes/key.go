@@ -15,6 +15,8 @@ import (
 	"unicode/utf8"
 
 	"gopkg.in/dnaeon/go-vcr.v3/cassette"
+
+	"github.com/twilio-vcr/twilio-vcr/cassettes/redact"
 )
 
 // Key is what makes two requests the same one: method, path, query and body, each in a canonical form.
@@ -23,6 +25,7 @@ type Key [sha256.Size]byte
 
 // KeyOf returns the match key of a redacted request.
 //
+//	SIDs    their pseudonyms, also where the policy of the tape leaves them readable
 //	path    unescaped, so that "+" and "%2B" are the same
 //	query   unescaped, sorted by name; values of one name keep their order
 //	body    a form like the query; JSON without white space, its members sorted; anything else as it is
@@ -33,6 +36,7 @@ func KeyOf(r *cassette.Request) Key {
 	b = appendField(b, canonicalPath(path))
 	b = appendPairs(b, parsePairs(query))
 	b = appendBody(b, r)
+	redact.Canonical(b)
 	return sha256.Sum256(b)
 }
 

@@ -72,7 +72,7 @@ func (r *Recorder) keep(req *http.Request, body []byte, reply *reply, took time.
 	}
 	it := &cassette.Interaction{Request: request, Response: response}
 	found := r.Policy.Interaction(it)
-	id, err := r.Writer.Append(it, found.Check)
+	id, err := r.Writer.Append(it, func(text string) error { return checkText(found, text) })
 	if err == nil && r.Added != nil {
 		r.Added(it)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 )
 
 // layout is what a Writer needs to know to go on with a file.
@@ -38,6 +39,7 @@ type part struct {
 	ours   bool // a separator precedes it, so a mark must follow
 	closed bool // a mark follows
 	sum    string
+	at     time.Time // when it was recorded; zero if no mark says so
 }
 
 // split takes a cassette apart. It does not judge the YAML, but knows which interactions are whole.
@@ -118,7 +120,7 @@ func (s *splitter) add(raw []byte) {
 	case string(line) == pending || string(line) == "---":
 		s.readable = false
 	case last != nil && last.ours && !last.closed && isRecordedMark(string(line)):
-		last.sum, _ = parseRecordedMark(string(line))
+		last.at, last.sum, _ = parseRecordedMark(string(line))
 		last.closed, s.open = true, false
 	case s.marked && s.isEnd(string(line)):
 	case s.startsItem(string(line)):
@@ -201,7 +203,7 @@ func (s *splitter) isEnd(line string) bool {
 }
 
 func isRecordedMark(line string) bool {
-	_, ok := parseRecordedMark(line)
+	_, _, ok := parseRecordedMark(line)
 	return ok
 }
 

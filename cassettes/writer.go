@@ -156,6 +156,11 @@ func (w *Writer) cutTorn(file string) (string, error) {
 // Append writes it behind the last interaction, syncs the file, and returns the number that it got.
 // Before that it gives check the very bytes, and if check fails it writes nothing and returns its error.
 func (w *Writer) Append(it *cassette.Interaction, check func(string) error) (int, error) {
+	return w.append(it, time.Now(), check)
+}
+
+// append is Append for an interaction that was recorded at a time.
+func (w *Writer) append(it *cassette.Interaction, at time.Time, check func(string) error) (int, error) {
 	rest, err := encode(it, w.layout.dash)
 	if err != nil {
 		return 0, err
@@ -169,7 +174,7 @@ func (w *Writer) Append(it *cassette.Interaction, check func(string) error) (int
 		return 0, w.err
 	}
 	it.ID = w.count
-	if err := w.write(rest); err != nil {
+	if err := w.write(rest, at); err != nil {
 		w.err = fmt.Errorf("write to the cassette %s: %w", w.f.Name(), reason(err))
 		return 0, w.err
 	}
@@ -178,8 +183,9 @@ func (w *Writer) Append(it *cassette.Interaction, check func(string) error) (int
 	return it.ID, nil
 }
 
-// write puts rest, the lines of interaction number w.count but for the first, into the file.
-func (w *Writer) write(rest []byte) error {
+// write puts rest, the lines of interaction number w.count but for the first, into the file, with the time at
+// which it was recorded.
+func (w *Writer) write(rest []byte, at time.Time) error {
 	if !w.layout.marked {
 		if err := w.adopt(); err != nil {
 			return err
@@ -197,7 +203,7 @@ func (w *Writer) write(rest []byte) error {
 	}
 	separator := w.layout.end + int64(len(chunk))
 	chunk = append(chunk, pending+"\n"...)
-	chunk = append(chunk, item(w.layout.dash, w.count, rest, time.Now())...)
+	chunk = append(chunk, item(w.layout.dash, w.count, rest, at)...)
 	if _, err := w.f.WriteAt(chunk, w.layout.end); err != nil {
 		_ = w.f.Truncate(w.layout.end) // what stands there is after the end of the document anyway
 		return err
@@ -281,6 +287,14 @@ func (w *Writer) Close() (notice string, err error) {
 		err = nil
 	}
 	return notice, errors.Join(w.err, w.lock.release())
+}
+
+// abandon ends the recording, and leaves what it would have replaced as it is.
+func (w *Writer) abandon() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.closed = true
+	return errors.Join(w.f.Close(), os.Remove(w.f.Name()), w.lock.release())
 }
 
 // finish writes the end mark and puts the file in its place.

@@ -3,8 +3,6 @@ package redact
 import (
 	"encoding/base64"
 	"net/http"
-	"net/url"
-	"slices"
 	"strings"
 	"sync"
 
@@ -18,81 +16,20 @@ const shortest = 8
 
 // credentials are what one header, or the user part of a URL, gives away. They are not changed once made.
 type credentials struct {
-	literals []literal
-	cores    []core
-	sids     []pseudonymous
-	least    int // the length of the shortest value to look for
+	finder finder
+	sids   []standIn
+	least  int // the length of the shortest value to look for
 }
 
-// literal is a value to look for, and what is put in its place.
-type literal struct {
-	value, mask string
-}
-
-// core is the characters that a value always has inside base64, for one place of its first byte in a
-// group of three. Before and after it stand characters that carry bits of the value and of its neighbours.
-type core struct {
-	text          string
-	before, after int // how many such characters
-}
-
-// find adds to spans where the credentials stand in v.
-func (c *credentials) find(v *view, spans []span) []span {
-	if len(v.text) < c.least {
-		return spans
-	}
-	for _, l := range c.literals {
-		for _, i := range indexes(v.text, l.value, len(l.value) < shortest) {
-			start, end := v.span(i, i+len(l.value))
-			spans = append(spans, span{start, end, l.mask})
-		}
-	}
-	for _, core := range c.cores {
-		for _, i := range indexes(v.text, core.text, false) {
-			from, to := max(0, i-core.before), min(len(v.text), i+len(core.text)+core.after)
-			start, end := v.span(from, to)
-			spans = append(spans, span{start, end, strings.Repeat("0", to-from)})
-		}
-	}
-	return spans
-}
-
-// indexes returns where value stands in text; if word is set, only where it touches no letter or digit.
-func indexes(text, value string, word bool) []int {
-	var all []int
-	for from := 0; ; {
-		i := strings.Index(text[from:], value)
-		if i < 0 {
-			return all
-		}
-		start, end := from+i, from+i+len(value)
-		if !word || (start == 0 || !isWord(text[start-1])) && (end == len(text) || !isWord(text[end])) {
-			all = append(all, start)
-		}
-		from = start + 1
-	}
-}
-
-func isWord(c byte) bool {
-	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
-}
-
-// found collects the credentials of an exchange from the headers of its two sides and from its URL.
+// found collects the credentials of an exchange from the headers of its two sides.
 func (p *Policy) found(request, response http.Header, rawURL string) *Found {
-	f := &Found{}
+	f := &Found{policy: p}
+	f.path, _, _ = strings.Cut(rawURL, "?")
 	for _, h := range []http.Header{request, response} {
 		for _, name := range verify.SecretHeaders {
 			for _, value := range h[name] {
 				f.credentials = append(f.credentials, p.cache.get(name, value))
 			}
-		}
-	}
-	if strings.Contains(rawURL, "@") {
-		if u, err := url.Parse(rawURL); err == nil && u.User != nil {
-			password, _ := u.User.Password()
-			c := &credentials{}
-			c.addPair(u.User.Username() + ":" + password)
-			f.credentials = append(f.credentials, c)
 		}
 	}
 	return f
@@ -199,8 +136,25 @@ func (c *credentials) addPair(pair string) {
 	}
 }
 
-// add adds a credential in all its forms.
+const credentialOf = string(verify.Credential) + " of this exchange"
+
+// add adds a credential in all its forms, and what it is an escaped form of, or base64.
 func (c *credentials) add(value string) {
+	c.addOne(value)
+	if len(value) >= shortest {
+		for _, v := range variants(value) {
+			c.addOne(v)
+		}
+	}
+	c.least = 0
+	for _, l := range c.finder.literals {
+		if c.least == 0 || len(l.text) < c.least {
+			c.least = len(l.text)
+		}
+	}
+}
+
+func (c *credentials) addOne(value string) {
 	if value == "" || value == Placeholder {
 		return
 	}
@@ -208,7 +162,7 @@ func (c *credentials) add(value string) {
 		if IsPseudonym(value) {
 			return
 		}
-		c.sids = append(c.sids, pseudonymous{value, Pseudonym(value)})
+		c.sids = append(c.sids, standIn{value, Pseudonym(value)})
 	} else if !c.addLiteral(value) {
 		return
 	}
@@ -216,31 +170,18 @@ func (c *credentials) add(value string) {
 		c.addLiteral(strings.ReplaceAll(value, " ", "+"))
 	}
 	if len(value) >= shortest {
-		for _, core := range base64Cores(value) {
-			c.cores = append(c.cores, core)
-			c.look(len(core.text))
-		}
+		c.finder.addBase64(value, credentialOf)
 	}
 }
 
 // addLiteral adds a value to look for as it is, unless it is its own mask: such a value tells nothing.
 func (c *credentials) addLiteral(value string) bool {
-	l := literal{value, mask(value)}
-	if l.mask == value {
+	masked := mask(value)
+	if masked == value {
 		return false
 	}
-	if !slices.Contains(c.literals, l) {
-		c.literals = append(c.literals, l)
-		c.look(len(value))
-	}
+	c.finder.add(literal{value, []span{{0, len(value), masked, credentialOf}}, len(value) < shortest})
 	return true
-}
-
-// look notes that something of that length is looked for.
-func (c *credentials) look(length int) {
-	if c.least == 0 || length < c.least {
-		c.least = length
-	}
 }
 
 // mask returns a constant of value's length: ones for a number, which stays one, and zeros otherwise,
@@ -250,33 +191,4 @@ func mask(value string) string {
 		return strings.Repeat("1", len(value))
 	}
 	return strings.Repeat("0", len(value))
-}
-
-// base64Cores returns the cores of value, in both alphabets.
-func base64Cores(value string) []core {
-	var cores []core
-	for offset := range 3 {
-		padded := make([]byte, offset, offset+len(value))
-		padded = append(padded, value...)
-		first, last := (offset*8+5)/6, len(padded)*8/6
-		c := core{before: first - offset*8/6, after: min(len(padded)*8%6, 1)}
-		std := base64.RawStdEncoding.EncodeToString(padded)[first:last]
-		c.text = std
-		cores = append(cores, c)
-		if c.text = base64.RawURLEncoding.EncodeToString(padded)[first:last]; c.text != std {
-			cores = append(cores, c)
-		}
-	}
-	return cores
-}
-
-// decodeBase64 decodes s in either alphabet, padded or not.
-func decodeBase64(s string) (string, error) {
-	s = strings.TrimRight(s, "=")
-	enc := base64.RawStdEncoding
-	if strings.ContainsAny(s, "-_") {
-		enc = base64.RawURLEncoding
-	}
-	b, err := enc.DecodeString(s)
-	return string(b), err
 }

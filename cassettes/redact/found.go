@@ -1,85 +1,254 @@
 package redact
 
 import (
-	"errors"
+	"cmp"
 	"slices"
 	"strings"
+
+	"github.com/twilio-vcr/twilio-vcr/cassettes/verify"
 )
 
-// ErrLeak says that a credential is left in what was about to be written.
-var ErrLeak = errors.New("a credential of this exchange is left in it after redaction")
-
-// Found is what was found in one exchange: its credentials, and the SIDs with their pseudonyms.
+// Found is what was found in one exchange: its credentials, its personal values, and what stands for them.
 type Found struct {
+	policy      *Policy
+	path        string // of the request's URL; some fields are secret in some calls only
 	credentials []*credentials
-	sids        []pseudonymous // the SIDs that stand in its texts
+	noted       map[string]bool // what was found by its place
+	personal    *finder         // what of it is looked for elsewhere; nil if there is nothing
+	allowed     []string        // what the user's rules leave readable
+	own         []standIn
+	addresses   int    // how many of own are no SIDs
+	at          string // what is being read, for hits
+	hits        *[]Hit // nil if nobody asks
+	nested      int    // how many values this one is in
 }
 
-// pseudonymous is a SID and what stands for it on the tape.
-type pseudonymous struct{ sid, pseudonym string }
+// standIn is a value of the caller's and what stands for it on the tape: "" for a SID's pseudonym, which is made
+// when it is needed.
+type standIn struct{ own, placeholder string }
 
-// find returns where credentials and SIDs stand in text, in no order, perhaps overlapping.
-func (f *Found) find(text string) []span {
-	spans := f.findIn(&view{text: text}, nil)
-	if mayHaveEscapes(text) {
-		for _, v := range unescaped(text) {
-			spans = f.findIn(v, spans)
+// Hit is one thing that was redacted.
+type Hit struct {
+	Place string // such as "request form To" or "response JSON $.sna.url"
+	What  string // such as "opaque token"; never the value
+}
+
+func (f *Found) hit(where func() string, what string) {
+	if f.hits != nil {
+		if h := (Hit{f.at + " " + where(), what}); !slices.Contains(*f.hits, h) {
+			*f.hits = append(*f.hits, h)
 		}
+	}
+}
+
+// mine notes what stands for a value of this exchange, so that Restore can give it back.
+func (f *Found) mine(own, placeholder string) {
+	if s := (standIn{own, placeholder}); own != placeholder && !slices.Contains(f.own, s) {
+		f.own = append(f.own, s)
+	}
+}
+
+// ownSIDs notes all SIDs of a request, whatever the policy hides: the tape may come from another policy.
+func (f *Found) ownSIDs(text string) {
+	for i := 0; i+sidLength <= len(text); i++ {
+		if sid := text[i : i+sidLength]; isUpper(sid[0]) && isUpper(sid[1]) && isSID(sid) && !IsPseudonym(sid) {
+			f.mine(sid, "")
+			i += sidLength - 1
+		}
+	}
+}
+
+// note has value looked for in all of the exchange: as it is, without the escapes that it has, and what it is
+// base64 of.
+func (f *Found) note(kind verify.Kind, value string) {
+	if f.noted[value] {
+		return
+	}
+	if f.noted == nil {
+		f.noted = map[string]bool{}
+	}
+	f.noted[value] = true
+	f.noteOne(kind, strings.TrimSpace(value))
+	for _, v := range variants(value) {
+		f.noteOne(kind, strings.TrimSpace(v))
+	}
+}
+
+// variants returns value without one and more of its layers of escapes, and what each of these is base64 of.
+func variants(value string) []string {
+	plain := []string{value}
+	for _, v := range unescaped(value, maxLayers) {
+		plain = append(plain, v.text)
+	}
+	all := plain[1:]
+	for _, v := range plain {
+		if len(v) < shortestBase64 || len(v) > maxBase64Value {
+			continue
+		}
+		if text, err := decodeBase64(v); err == nil && isPrintable(text) {
+			all = append(all, text)
+		}
+	}
+	return all
+}
+
+// maxBase64Value is up to which length a value is read as base64 of another.
+const maxBase64Value = 4 << 10
+
+func (f *Found) noteOne(kind verify.Kind, value string) {
+	word, ok := spreads(kind, value)
+	if !ok {
+		return
+	}
+	spans := stand(kind, value)
+	if len(spans) == 0 {
+		return
+	}
+	if f.personal == nil {
+		f.personal = &finder{}
+	}
+	what := string(kind) + " of this exchange"
+	for i := range spans {
+		spans[i].what = what
+	}
+	f.personal.add(literal{value, spans, word})
+	if strings.Contains(value, " ") { // how a form writes it
+		f.personal.add(literal{strings.ReplaceAll(value, " ", "+"), spans, word})
+	}
+	if kind == verify.Address {
+		if s := spans[0]; s.with == phone { // without what stands before it, too
+			f.personal.add(literal{value[s.start:s.end], []span{{0, s.end - s.start, phone, what}}, true})
+			f.address(value[s.start:s.end], phone)
+		} else if s.with == emailUser && len(spans) == 2 {
+			f.address(value, email)
+		}
+	}
+	if len(value) >= shortest {
+		f.personal.addBase64(value, what)
+	}
+}
+
+// address notes an address of this exchange as the caller's own, if all its characters can stand anywhere.
+func (f *Found) address(own, placeholder string) {
+	if strings.ContainsFunc(own, func(r rune) bool {
+		return r >= 0x80 || !isWord(byte(r)) && !strings.ContainsRune("@._-", r)
+	}) {
+		return
+	}
+	before := len(f.own)
+	f.mine(own, placeholder)
+	f.addresses += len(f.own) - before
+}
+
+// maxLayers is how many layers of escapes are looked through: a form value inside JSON inside a form value has
+// three. Check looks through more, so that what redaction can't see is not written.
+const (
+	maxLayers      = 3
+	maxDepth       = 2 // of base64 inside base64
+	maxLayersCheck = 6
+	maxDepthCheck  = 4
+)
+
+// find returns where something to redact stands in text, in no order, perhaps overlapping.
+func (f *Found) find(text string, layers, depth int) (spans []span) {
+	spans, escapes := f.findIn(&view{text: text}, layers, depth, spans) // stays on the stack
+	if !escapes {
+		return spans
+	}
+	v := (&view{text: text}).unescape()
+	for layer := 1; v != nil && layer <= layers; layer++ {
+		spans, _ = f.findIn(v, layers, depth, spans)
+		v = v.unescape()
 	}
 	return spans
 }
 
-func (f *Found) findIn(v *view, spans []span) []span {
-	for _, i := range credentialSIDs(v.text) {
-		if sid := v.text[i : i+sidLength]; !IsPseudonym(sid) {
-			p := pseudonymous{sid, Pseudonym(sid)}
-			if !slices.Contains(f.sids, p) {
-				f.sids = append(f.sids, p)
-			}
-			start, end := v.span(i, i+sidLength)
-			spans = append(spans, span{start, end, p.pseudonym})
-		}
-	}
+// findIn adds to spans what stands in v, and reports whether v may have escapes.
+func (f *Found) findIn(v *view, layers, depth int, spans []span) (all []span, escapes bool) {
 	for _, c := range f.credentials {
-		spans = c.find(v, spans)
+		if len(v.text) >= c.least {
+			spans = c.finder.find(v, spans)
+		}
+	}
+	if f.personal != nil {
+		spans = f.personal.find(v, spans)
+	}
+	return f.findShapes(v, layers, depth, spans)
+}
+
+// text returns the text of a part redacted by shape and by value.
+func (f *Found) text(p part, text string) string {
+	return f.each(p, text, func(text string) []span { return f.find(text, maxLayers, maxDepth) })
+}
+
+// formText is text for a form: nothing but what is in its names and values is replaced, so that it stays one.
+func (f *Found) formText(text string) string {
+	return f.each(part{kind: formBody}, text, func(text string) (spans []span) {
+		for start := 0; start <= len(text); {
+			end := start
+			for end < len(text) && text[end] != '&' && text[end] != '=' {
+				end++
+			}
+			spans = append(spans, moved(f.find(text[start:end], maxLayers, maxDepth), start)...)
+			start = end + 1
+		}
+		return spans
+	})
+}
+
+// each replaces what find finds in the text of a part.
+func (f *Found) each(p part, text string, find func(string) []span) string {
+	spans := find(text)
+	for _, s := range spans {
+		f.hit(p.String, s.what)
+	}
+	return replace(text, spans)
+}
+
+// moved returns spans of a part of a text that begins at start as spans of the text.
+func moved(spans []span, start int) []span {
+	for i := range spans {
+		spans[i].start += start
+		spans[i].end += start
 	}
 	return spans
 }
 
-// maxPasses bounds how often a text is redacted: what is put in a value's place may make a SID with what
-// stands beside it.
-const maxPasses = 4
-
-// text returns text redacted by shape and by value.
-func (f *Found) text(text string) string {
-	for range maxPasses {
-		spans := f.find(text)
-		if len(spans) == 0 {
-			break
-		}
-		text = replace(text, spans)
+// allow notes a value that the user's rules leave readable.
+func (f *Found) allow(value string) {
+	if !f.isAllowed(value) {
+		f.allowed = append(f.allowed, value)
 	}
-	return text
+}
+
+func (f *Found) isAllowed(value string) bool {
+	return slices.ContainsFunc(f.allowed, func(a string) bool { return strings.Contains(a, value) })
 }
 
 // span is a part of a text to replace.
 type span struct {
 	start, end int
 	with       string
+	what       string // is replaced, for a Hit
 }
 
-// replace returns text with spans replaced. Where some overlap, zeros take the place of all they cover.
+// replace returns text with spans replaced. Of two where one holds the other it takes the larger, and where
+// they overlap otherwise a mask takes the place of all that they cover.
 func replace(text string, spans []span) string {
-	slices.SortStableFunc(spans, func(a, b span) int { return a.start - b.start })
+	if len(spans) == 0 {
+		return text
+	}
+	slices.SortStableFunc(spans, func(a, b span) int { return cmp.Or(a.start-b.start, b.end-a.end) })
 	var out strings.Builder
+	out.Grow(len(text))
 	done := 0
 	for i := 0; i < len(spans); {
 		s := spans[i]
 		i++
 		for ; i < len(spans) && spans[i].start < s.end; i++ {
-			if o := spans[i]; o.start != s.start || o.end != s.end {
-				s.end = max(s.end, o.end)
-				s.with = strings.Repeat("0", s.end-s.start)
+			if o := spans[i]; o.end > s.end {
+				s.end = o.end
+				s.with = mask(text[s.start:s.end])
 			}
 		}
 		out.WriteString(text[done:s.start])
@@ -90,28 +259,50 @@ func replace(text string, spans []span) string {
 	return out.String()
 }
 
-// Check returns ErrLeak if a credential of this exchange, or any account or API key SID that is no
-// pseudonym, stands in data, escaped, in base64 or as it is. It does not say which.
-func (f *Found) Check(data string) error {
-	probe := Found{credentials: f.credentials}
-	if len(probe.find(data)) > 0 {
-		return ErrLeak
-	}
-	return nil
+// Leak is the error of Check. It does not say what was found.
+type Leak struct {
+	At int // where it begins
 }
 
-// Restore puts the SIDs of this exchange in the place of their pseudonyms: a replayed answer speaks in
-// the caller's own identifiers. The length stays the same.
+func (*Leak) Error() string {
+	return "a credential or a personal value of this exchange is left in it after redaction"
+}
+
+// Check returns a *Leak if a credential or a personal value of this exchange, a SID that the policy hides, a
+// phone number or an e-mail address stands in data: as it is, in base64, or escaped, also more often than
+// redaction looks through.
+func (f *Found) Check(data string) error {
+	probe := *f
+	probe.hits = nil
+	spans := probe.find(data, maxLayersCheck, maxDepthCheck)
+	if len(spans) == 0 {
+		return nil
+	}
+	first := slices.MinFunc(spans, func(a, b span) int { return a.start - b.start })
+	return &Leak{At: first.start}
+}
+
+// Restore puts the values of this exchange in the place of what stands for them: a replayed answer speaks in
+// the caller's own identifiers. These are its SIDs, and its phone number or e-mail address where it sent one.
 func (f *Found) Restore(text string) string {
 	for _, c := range f.credentials {
 		text = restore(text, c.sids)
 	}
-	return restore(text, f.sids)
+	if f.addresses > 1 { // which is meant can't be told
+		return restore(text, slices.DeleteFunc(slices.Clone(f.own), func(s standIn) bool { return s.placeholder == phone || s.placeholder == email }))
+	}
+	return restore(text, f.own)
 }
 
-func restore(text string, sids []pseudonymous) string {
-	for _, p := range sids {
-		text = strings.ReplaceAll(text, p.pseudonym, p.sid)
+func restore(text string, all []standIn) string {
+	for _, s := range all {
+		if s.placeholder == "" {
+			if !strings.Contains(text, s.own[:2]+pseudonymZeros) {
+				continue
+			}
+			s.placeholder = Pseudonym(s.own)
+		}
+		text = strings.ReplaceAll(text, s.placeholder, s.own)
 	}
 	return text
 }

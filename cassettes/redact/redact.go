@@ -1,16 +1,24 @@
-// Package redact takes credentials out of interactions before they reach the disk, a log or an error.
+// Package redact takes credentials and personal values out of interactions before they reach the disk, a log
+// or an error.
 //
 // It works in four steps, and a later step does not trust an earlier one:
 //
-//  1. by place: the headers that carry credentials (verify.SecretHeaders);
-//  2. by shape: account and API key SIDs, wherever they stand;
-//  3. by value: the credentials of this very exchange, wherever they are echoed, escaped or in base64;
+//  1. by place: the headers, fields and path segments of verify.Fields, in whatever they are nested;
+//  2. by shape: SIDs of accounts and API keys, phone numbers, e-mail addresses, wherever they stand;
+//  3. by value: what step 1 has found, wherever else in the exchange it stands, escaped or in base64;
 //  4. Found.Check, on the bytes that are about to be written: what is still there is an error.
 //
-// What is put in a value's place keeps its form: a SID stays a SID, and other values keep their length.
+// What is put in a value's place keeps its form (see stand), so that SDKs and schemas still take it.
+//
+//	verify.Fields  which fields are secret, and what they are
+//	place.go       step 1, and json.go for JSON
+//	shape.go       step 2
+//	finder.go      step 3
+//	unescape.go    the layers of escapes that steps 2 to 4 look through
 package redact
 
 import (
+	"mime"
 	"net/http"
 	"slices"
 	"strconv"
@@ -24,18 +32,31 @@ import (
 // Placeholder stands where a header's secret was.
 const Placeholder = "REDACTED"
 
-// Policy says what is redacted. Its zero value is the default policy. It is safe for concurrent use, and
-// must not be copied.
-type Policy struct {
-	cache cache
-}
-
 // Interaction redacts it in place and returns what was found, for Check.
 // Redacting an interaction a second time changes nothing.
-func (p *Policy) Interaction(it *cassette.Interaction) *Found {
+func (p *Policy) Interaction(it *cassette.Interaction) *Found { return p.interaction(it, nil) }
+
+// Explain is Interaction, and also returns what was redacted, and where.
+func (p *Policy) Explain(it *cassette.Interaction) ([]Hit, *Found) {
+	var hits []Hit
+	found := p.interaction(it, &hits)
+	return hits, found
+}
+
+func (p *Policy) interaction(it *cassette.Interaction, hits *[]Hit) *Found {
 	found := p.found(it.Request.Headers, it.Response.Headers, it.Request.URL)
-	found.request(&it.Request)
-	found.response(&it.Response)
+	found.hits = hits
+	requestLength, responseLength := len(it.Request.Body), len(it.Response.Body)
+	found.untilStable(func(s step) bool {
+		request, response := edit{found, s, false}, edit{found, s, false}
+		found.at = "request"
+		request.request(&it.Request)
+		found.at = "response"
+		response.response(&it.Response)
+		return request.changed || response.changed
+	})
+	keepLength(&it.Request.ContentLength, it.Request.Headers, requestLength, len(it.Request.Body))
+	keepLength(&it.Response.ContentLength, it.Response.Headers, responseLength, len(it.Response.Body))
 	return found
 }
 
@@ -43,39 +64,183 @@ func (p *Policy) Interaction(it *cassette.Interaction) *Found {
 // headers only Content-Type is kept, in a map that must not be changed. It returns what was found.
 func (p *Policy) Request(r *cassette.Request) *Found {
 	found := p.found(r.Headers, nil, r.URL)
-	for _, s := range []*string{&r.Method, &r.URL, &r.Body} {
-		*s = found.text(*s)
-	}
-	r.Form = found.values(r.Form)
-	if media := r.Headers["Content-Type"]; len(media) > 0 {
-		r.Headers = p.cache.contentType(found.text(media[0]))
-	} else {
-		r.Headers = nil
+	media := r.Headers["Content-Type"]
+	found.ownSIDs(r.URL)
+	found.ownSIDs(r.Body)
+	found.untilStable(func(s step) bool {
+		e := edit{found, s, false}
+		e.text(&r.Method, part{kind: other})
+		e.text(&r.URL, part{kind: location})
+		e.text(&r.Body, bodyOf(r.Headers, r.Body, verify.InForm|verify.InJSON))
+		r.Form = e.values(r.Form, field)
+		return e.changed
+	})
+	r.Headers = nil
+	if len(media) > 0 {
+		r.Headers = p.cache.contentType(found.byValue(part{kind: other}, media[0]))
 	}
 	return found
 }
 
-func (f *Found) request(r *cassette.Request) {
-	length := len(r.Body)
-	for _, s := range []*string{&r.URL, &r.Host, &r.RemoteAddr, &r.RequestURI, &r.Body, &r.Proto, &r.Method} {
-		*s = f.text(*s)
+// step is what is done with a part of an interaction.
+type step func(f *Found, p part, text string) string
+
+// maxPasses bounds how often an exchange is redacted.
+const maxPasses = 4
+
+// untilStable lets both steps go over all parts, first the one that finds values, until they change nothing:
+// what stands in a value's place may make another one with its neighbours.
+func (f *Found) untilStable(over func(step) (changed bool)) {
+	for range maxPasses {
+		byPlace, byValue := over((*Found).byPlace), over((*Found).byValue)
+		if !byPlace && !byValue {
+			return
+		}
 	}
-	f.texts(r.TransferEncoding)
-	r.Form = f.values(r.Form)
-	r.Headers = f.header(r.Headers)
-	r.Trailer = f.header(r.Trailer)
-	keepLength(&r.ContentLength, r.Headers, length, len(r.Body))
 }
 
-func (f *Found) response(r *cassette.Response) {
-	length := len(r.Body)
-	for _, s := range []*string{&r.Body, &r.Status, &r.Proto} {
-		*s = f.text(*s)
+// part is where a text of an interaction stands, which says how it is read.
+type part struct {
+	kind     partKind
+	name     string       // of the header or the field
+	in       verify.Place // of a body's fields
+	boundary string       // of a multipart body
+}
+
+type partKind string
+
+const (
+	header    partKind = "header"
+	field     partKind = "form"
+	location  partKind = "URL"
+	jsonBody  partKind = "JSON body"
+	formBody  partKind = "form body"
+	multipart partKind = "multipart body"
+	textBody  partKind = "body"
+	other     partKind = "line or address"
+)
+
+func (p part) String() string { return strings.TrimSpace(string(p.kind) + " " + p.name) }
+
+// bodyOf returns the part that body is in a message with header h. What looks like JSON is read as JSON,
+// whatever the header says, and what looks like a form as a form.
+func bodyOf(h http.Header, body string, in verify.Place) part {
+	media, boundary := "", ""
+	if values := h["Content-Type"]; len(values) > 0 {
+		media = values[0]
 	}
-	f.texts(r.TransferEncoding)
-	r.Headers = f.header(r.Headers)
-	r.Trailer = f.header(r.Trailer)
-	keepLength(&r.ContentLength, r.Headers, length, len(r.Body))
+	if kind, parameters, err := mime.ParseMediaType(media); media != formMedia && err == nil {
+		media, boundary = kind, parameters["boundary"]
+	}
+	p := part{kind: textBody, in: in, boundary: boundary}
+	switch {
+	case looksLikeJSON(body), strings.HasSuffix(media, "json"):
+		p.kind = jsonBody
+	case media == formMedia:
+		p.kind = formBody
+	case strings.HasPrefix(media, "multipart/") && boundary != "":
+		p.kind = multipart
+	case looksLikeForm(body):
+		p.kind = formBody
+	}
+	return p
+}
+
+const formMedia = "application/x-www-form-urlencoded"
+
+// byPlace redacts the fields of the index, and notes their values.
+func (f *Found) byPlace(p part, text string) string {
+	switch p.kind {
+	case header:
+		return f.header(p.name, text)
+	case field:
+		return f.field(p.name, text, verify.InForm)
+	case location:
+		return f.url(text)
+	case jsonBody:
+		return f.jsonByPlace(text, p.in, verify.Readable)
+	case formBody:
+		return f.form(text, verify.InForm)
+	case multipart:
+		return f.multipart(text, p.boundary)
+	}
+	return f.loose(p.in, text)
+}
+
+// byValue redacts what has the shape of a secret, and the values that were noted.
+func (f *Found) byValue(p part, text string) string {
+	switch {
+	case p.kind == jsonBody:
+		return f.jsonText(text)
+	case p.kind == formBody:
+		return f.formText(text)
+	case p.kind == header && p.name == "Content-Length": // the number of a code may be a length
+		return text
+	}
+	return f.text(p, text)
+}
+
+// edit lets one step go over the parts of a message.
+type edit struct {
+	found   *Found
+	step    step
+	changed bool
+}
+
+func (e *edit) text(s *string, p part) {
+	if *s == "" {
+		return
+	}
+	if with := e.step(e.found, p, *s); with != *s {
+		*s, e.changed = with, true
+	}
+}
+
+func (e *edit) texts(values []string, p part) {
+	for i := range values {
+		e.text(&values[i], p)
+	}
+}
+
+// values returns the headers or the fields of a form, redacted, in a map of their own.
+func (e *edit) values(values map[string][]string, kind partKind) map[string][]string {
+	if values == nil {
+		return nil
+	}
+	redacted := make(map[string][]string, len(values))
+	for name, vv := range values {
+		vv = slices.Clone(vv)
+		e.texts(vv, part{kind: kind, name: name})
+		e.text(&name, part{kind: other})
+		redacted[name] = append(redacted[name], vv...)
+	}
+	return redacted
+}
+
+func (e *edit) request(r *cassette.Request) {
+	body := bodyOf(r.Headers, r.Body, verify.InForm|verify.InJSON)
+	r.Headers = e.values(r.Headers, header)
+	r.Trailer = e.values(r.Trailer, header)
+	e.text(&r.URL, part{kind: location})
+	e.text(&r.RequestURI, part{kind: location})
+	e.text(&r.Body, body)
+	r.Form = e.values(r.Form, field)
+	e.text(&r.RemoteAddr, part{kind: header, name: "X-Forwarded-For"})
+	for _, s := range []*string{&r.Host, &r.Proto, &r.Method} {
+		e.text(s, part{kind: other})
+	}
+	e.texts(r.TransferEncoding, part{kind: other})
+}
+
+func (e *edit) response(r *cassette.Response) {
+	body := bodyOf(r.Headers, r.Body, verify.InJSON)
+	r.Headers = e.values(r.Headers, header)
+	r.Trailer = e.values(r.Trailer, header)
+	e.text(&r.Body, body)
+	for _, s := range []*string{&r.Status, &r.Proto} {
+		e.text(s, part{kind: other})
+	}
+	e.texts(r.TransferEncoding, part{kind: other})
 }
 
 // keepLength corrects what told the length of a body before it was redacted, and leaves alone what
@@ -89,35 +254,20 @@ func keepLength(length *int64, h http.Header, before, after int) {
 	}
 }
 
-func (f *Found) texts(values []string) {
-	for i, v := range values {
-		values[i] = f.text(v)
+// header returns what stands on the tape for a header's value.
+func (f *Found) header(name, value string) string {
+	field, _, _ := f.policy.fields().Find(name, nil, verify.InHeader, f.path)
+	if field.Kind != verify.Credential {
+		return f.value(field.Kind, func() string { return "header " + name }, verify.InJSON, value)
 	}
-}
-
-func (f *Found) values(values map[string][]string) map[string][]string {
-	if values == nil {
-		return nil
-	}
-	redacted := make(map[string][]string, len(values))
-	for k, vv := range values {
-		vv = slices.Clone(vv)
-		f.texts(vv)
-		k = f.text(k)
-		redacted[k] = append(redacted[k], vv...)
-	}
-	return redacted
-}
-
-// header returns h with the secret headers masked by place and all others by shape and value.
-func (f *Found) header(h http.Header) http.Header {
-	redacted := http.Header(f.values(h))
-	for _, name := range verify.SecretHeaders {
-		for i, v := range redacted[name] {
-			redacted[name][i] = maskHeader(name, v)
+	with := maskHeader(name, value)
+	if with != value {
+		if !slices.Contains(verify.SecretHeaders, name) { // one of the user's own; the others are noted already
+			f.note(verify.Credential, value)
 		}
+		f.hit(func() string { return "header " + name }, string(verify.Credential))
 	}
-	return redacted
+	return with
 }
 
 // maskHeader returns what stands on the tape in the place of a secret header's value. The scheme of an

@@ -21,8 +21,16 @@ func Pseudonym(sid string) string {
 	if IsPseudonym(sid) {
 		return sid
 	}
+	var b [sidLength]byte
+	pseudonym(b[:], sid)
+	return string(b[:])
+}
+
+func pseudonym[T string | []byte](to []byte, sid T) {
 	sum := sha256.Sum256([]byte(sid))
-	return sid[:2] + pseudonymZeros + hex.EncodeToString(sum[:6])
+	copy(to, sid[:2])
+	copy(to[2:], pseudonymZeros)
+	hex.Encode(to[2+len(pseudonymZeros):], sum[:6])
 }
 
 // IsPseudonym reports whether sid has the form of a pseudonym.
@@ -30,31 +38,35 @@ func IsPseudonym(sid string) bool {
 	return len(sid) == sidLength && strings.HasPrefix(sid[2:], pseudonymZeros)
 }
 
-// isCredentialSID reports whether s is the SID of an account or of an API key.
-func isCredentialSID(s string) bool {
-	return len(s) == sidLength && slices.Contains(verify.CredentialSIDs, s[:2]) && isHex(s[2:])
-}
-
-// credentialSIDs returns where in text account and API key SIDs begin. They may touch other letters:
-// better one match too many than one too few.
-func credentialSIDs(text string) []int {
-	var starts []int
+// Canonical puts its pseudonym in the place of each SID in text, of whatever kind. So two requests that
+// differ in that only are the same, whatever the policy of the tape.
+func Canonical(text []byte) {
 	for i := 0; i+sidLength <= len(text); i++ {
-		if c := text[i]; (c == 'A' || c == 'S') && isCredentialSID(text[i:i+sidLength]) {
-			starts = append(starts, i)
+		if sid := text[i : i+sidLength]; isSID(sid) {
+			if string(sid[2:2+len(pseudonymZeros)]) != pseudonymZeros {
+				pseudonym(sid, sid)
+			}
 			i += sidLength - 1
 		}
 	}
-	return starts
 }
 
-func isHex(s string) bool {
-	for i := 0; i < len(s); i++ {
+// isSID reports whether s has the form of a SID: two capital letters and 32 hexadecimal digits.
+func isSID[T string | []byte](s T) bool {
+	if len(s) != sidLength || !isUpper(s[0]) || !isUpper(s[1]) {
+		return false
+	}
+	for i := 2; i < sidLength; i++ {
 		if _, ok := hexDigit(s[i]); !ok {
 			return false
 		}
 	}
 	return true
+}
+
+// isCredentialSID reports whether s is the SID of an account or of an API key.
+func isCredentialSID(s string) bool {
+	return isSID(s) && slices.Contains(verify.CredentialSIDs, s[:2])
 }
 
 func hexDigit(c byte) (value byte, ok bool) {
@@ -69,14 +81,17 @@ func hexDigit(c byte) (value byte, ok bool) {
 	return 0, false
 }
 
-// HasPseudonym reports whether a pseudonym stands in text.
+// HasPseudonym reports whether something stands in text for a value of the caller's: see Found.Restore.
 func HasPseudonym(text string) bool {
+	if strings.Contains(text, phone) || strings.Contains(text, email) {
+		return true
+	}
 	for {
 		i := strings.Index(text, pseudonymZeros)
 		if i < 0 {
 			return false
 		}
-		if i >= 2 && len(text) >= i+sidLength-2 && isUpper(text[i-2]) && isUpper(text[i-1]) && isHex(text[i:i+sidLength-2]) {
+		if i >= 2 && len(text) >= i+sidLength-2 && isSID(text[i-2:i+sidLength-2]) {
 			return true
 		}
 		text = text[i+1:]

@@ -9,10 +9,6 @@ import (
 	"unicode/utf8"
 )
 
-// maxLayers is how many layers of escapes are looked through: a form value inside JSON inside a form
-// value has three.
-const maxLayers = 3
-
 // view is a text with layers of escapes undone.
 type view struct {
 	text    string
@@ -26,15 +22,12 @@ type escape struct {
 	underFrom, underTo int
 }
 
-// mayHaveEscapes reports whether unescaped is worth a call.
-func mayHaveEscapes(text string) bool { return strings.ContainsAny(text, `%\&`) }
-
-// unescaped returns text with one, two and three layers of escapes undone, as far as there are any: of
-// URLs and forms (%2B), of JSON and YAML strings (\u002b, \x2b, \/) and of HTML and XML (&#43; &amp;).
-func unescaped(text string) []*view {
+// unescaped returns text with one, two and more layers of escapes undone, as far as there are any: of URLs and
+// forms (%2B), of JSON and YAML strings (\u002b, \x2b, \/) and of HTML and XML (&#43; &amp;).
+func unescaped(text string, layers int) []*view {
 	var all []*view
 	v := &view{text: text}
-	for range maxLayers {
+	for range layers {
 		if v = v.unescape(); v == nil {
 			break
 		}
@@ -49,6 +42,15 @@ func (v *view) span(start, end int) (int, int) {
 		start, end = v.below(start, false), v.below(end, true)
 	}
 	return start, end
+}
+
+// put adds to spans what is to be replaced relative to start of v.
+func (v *view) put(spans []span, start int, relative []span, what string) []span {
+	for _, s := range relative {
+		from, to := v.span(start+s.start, start+s.end)
+		spans = append(spans, span{from, to, s.with, what})
+	}
+	return spans
 }
 
 // below returns where byte i of v stands in the text under it. Inside an escape that is the escape's

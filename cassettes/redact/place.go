@@ -1,0 +1,289 @@
+package redact
+
+import (
+	"encoding/json"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/twilio-vcr/twilio-vcr/cassettes/verify"
+)
+
+// value returns what stands for a value, without escapes, of that kind. Where tells where it stands.
+func (f *Found) value(kind verify.Kind, where func() string, in verify.Place, value string) string {
+	switch kind {
+	case verify.Readable:
+		return f.loose(in, value)
+	case verify.Message:
+		return f.message(where, in, value)
+	case allowed:
+		f.allow(value)
+		return value
+	}
+	if looksLikeJSON(value) && json.Valid([]byte(value)) {
+		return f.jsonByPlace(value, in, kind)
+	}
+	spans := stand(kind, value)
+	if len(spans) == 0 {
+		return value
+	}
+	f.note(kind, value)
+	f.hit(where, string(kind))
+	return replace(value, spans)
+}
+
+// loose returns a value of no field that is known, with what is in it redacted: fields of JSON, of a form or of
+// a URL's query, and what the user's own patterns find.
+func (f *Found) loose(in verify.Place, value string) string {
+	if len(value) < 4 || f.nested > maxNested {
+		return value
+	}
+	f.nested++
+	defer func() { f.nested-- }()
+	value = f.patterns(value)
+	switch {
+	case looksLikeJSON(value):
+		return f.jsonByPlace(value, in, verify.Readable)
+	case strings.Contains(value, "://"):
+		return f.urls(value)
+	case looksLikeForm(value):
+		return f.form(value, verify.InForm|verify.InQuery)
+	}
+	return value
+}
+
+// maxNested is how deep values are looked for in values.
+const maxNested = 8
+
+// invalidParameter is how Twilio repeats what it got.
+// Source: https://www.twilio.com/docs/api/errors/60200
+var invalidParameter = regexp.MustCompile("^(Invalid parameter:? *`?([A-Za-z.]+)`?: *)(.+)$")
+
+func (f *Found) message(where func() string, in verify.Place, value string) string {
+	if m := invalidParameter.FindStringSubmatch(value); m != nil {
+		if field, _, ok := f.policy.fields().Find(m[2], nil, verify.InForm, f.path); ok {
+			return m[1] + f.value(field.Kind, where, in, m[3])
+		}
+	}
+	return f.loose(in, value)
+}
+
+// looksLikeForm reports whether text is made of names and values as a form is, and of nothing else.
+func looksLikeForm(text string) bool {
+	inName := true
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c <= ' ', c == '"', c == '<', c == '>':
+			return false
+		case c == '&':
+			if inName {
+				return false
+			}
+			inName = true
+		case inName && c == '=':
+			if i == 0 || text[i-1] == '&' {
+				return false
+			}
+			inName = false
+		case inName && !isWord(c) && strings.IndexByte("_.[]%-", c) < 0:
+			return false
+		}
+	}
+	return !inName
+}
+
+// form returns a form or a query, as it is written, with the fields of the index redacted. What is not replaced
+// stays byte for byte.
+func (f *Found) form(text string, in verify.Place) string {
+	if strings.IndexByte(text, '=') < 0 {
+		return text
+	}
+	parts := strings.Split(text, "&")
+	changed := false
+	for i, part := range parts {
+		name, raw, ok := strings.Cut(part, "=")
+		if !ok || raw == "" {
+			continue
+		}
+		plain := unescapeForm(raw)
+		if with := f.field(unescapeForm(name), plain, in); with != plain {
+			parts[i] = name + "=" + escapeLike(raw, with)
+			changed = true
+		}
+	}
+	if !changed {
+		return text
+	}
+	return strings.Join(parts, "&")
+}
+
+// field returns what stands for the value of a field of a form or a query.
+func (f *Found) field(name, value string, in verify.Place) string {
+	field, _, _ := f.policy.fields().Find(name, nil, in, f.path)
+	return f.value(field.Kind, func() string {
+		if in&verify.InForm != 0 {
+			return "form " + name
+		}
+		return "query " + name
+	}, in|verify.InJSON, value)
+}
+
+func unescapeForm(s string) string {
+	if strings.IndexByte(s, '%') < 0 && strings.IndexByte(s, '+') < 0 {
+		return s
+	}
+	if plain, err := url.QueryUnescape(s); err == nil {
+		return plain
+	}
+	return s
+}
+
+// escapeLike escapes value as raw is escaped.
+func escapeLike(raw, value string) string {
+	escaped := url.QueryEscape(value)
+	if strings.Contains(raw, "%20") {
+		escaped = strings.ReplaceAll(escaped, "+", "%20")
+	}
+	for _, c := range []string{"@", ":", "/"} {
+		if strings.Contains(raw, c) {
+			escaped = strings.ReplaceAll(escaped, url.QueryEscape(c), c)
+		}
+	}
+	return escaped
+}
+
+// urls returns text with the URLs in it redacted.
+func (f *Found) urls(text string) string {
+	var spans []span
+	for from := 0; ; {
+		i := strings.Index(text[from:], "://")
+		if i < 0 {
+			return replace(text, spans)
+		}
+		i += from + len("://")
+		end := i
+		for end < len(text) && text[end] > ' ' && strings.IndexByte("\"'<>\\`{}|", text[end]) < 0 {
+			end++
+		}
+		if with := f.hierarchy(text[i:end]); with != text[i:end] {
+			spans = append(spans, span{start: i, end: end, with: with})
+		}
+		from = end
+	}
+}
+
+// url returns a URL, or what stands behind a host, with the fields of the index redacted.
+func (f *Found) url(raw string) string {
+	if i := strings.Index(raw, "://"); i >= 0 {
+		i += len("://")
+		return raw[:i] + f.hierarchy(raw[i:])
+	}
+	return f.target(raw)
+}
+
+// hierarchy returns what stands behind the scheme of a URL: user, password, host, path, query.
+func (f *Found) hierarchy(rest string) string {
+	end := strings.IndexAny(rest, "/?#")
+	if end < 0 {
+		end = len(rest)
+	}
+	authority, target := rest[:end], rest[end:]
+	if at := strings.LastIndexByte(authority, '@'); at >= 0 {
+		authority = f.userinfo(authority[:at]) + authority[at:]
+	}
+	return authority + f.target(target)
+}
+
+func (f *Found) userinfo(info string) string {
+	user, password, both := strings.Cut(info, ":")
+	with := Placeholder
+	if both {
+		with += ":" + Placeholder
+	}
+	if with != info {
+		c := &credentials{}
+		c.addPair(unescapePath(user) + ":" + unescapePath(password))
+		f.credentials = append(f.credentials, c)
+		f.hit(named("URL"), string(verify.Credential)+" before the host")
+	}
+	return with
+}
+
+// target returns a path with its query and fragment.
+func (f *Found) target(target string) string {
+	path, fragment, hasFragment := strings.Cut(target, "#")
+	path, query, hasQuery := strings.Cut(path, "?")
+	path = f.segments(path)
+	if hasQuery {
+		path += "?" + f.form(query, verify.InQuery)
+	}
+	if hasFragment {
+		path += "#" + f.form(fragment, verify.InQuery)
+	}
+	return path
+}
+
+// segments returns a path with the segments redacted that follow those of the index.
+func (f *Found) segments(path string) string {
+	var spans []span
+	for start := 0; start < len(path); {
+		end := strings.IndexByte(path[start:], '/')
+		if end < 0 {
+			break // no segment follows
+		}
+		end += start
+		name := path[start:end]
+		start = end + 1
+		raw, _, _ := strings.Cut(path[start:], "/")
+		if raw == "" || name == "" {
+			continue
+		}
+		field, _, ok := f.policy.fields().Find(name, nil, verify.InPath, path)
+		plain := unescapePath(raw)
+		if !ok || field.Kind == verify.Address && partOfSID.MatchString(plain) {
+			continue
+		}
+		if with := f.value(field.Kind, named("path"), 0, plain); with != plain {
+			escaped := url.PathEscape(with)
+			if strings.IndexByte(raw, '%') >= 0 {
+				escaped = strings.ReplaceAll(url.QueryEscape(with), "+", "%20")
+			}
+			spans = append(spans, span{start: start, end: start + len(raw), with: escaped})
+		}
+	}
+	return replace(path, spans)
+}
+
+// partOfSID matches SIDs, and what somebody took for one.
+var partOfSID = regexp.MustCompile(`^[A-Z]{2}[0-9a-fA-F]*$`)
+
+func unescapePath(s string) string {
+	if plain, err := url.PathUnescape(s); err == nil {
+		return plain
+	}
+	return s
+}
+
+func named(place string) func() string { return func() string { return place } }
+
+// multipart returns a multipart form with the fields of the index redacted. Boundary is its boundary.
+// Source: RFC 7578.
+func (f *Found) multipart(body, boundary string) string {
+	parts := strings.Split(body, "--"+boundary)
+	for i, part := range parts {
+		head, value, ok := strings.Cut(part, "\r\n\r\n")
+		m := dispositionName.FindStringSubmatch(head)
+		if !ok || m == nil {
+			continue
+		}
+		value, end := strings.CutSuffix(value, "\r\n")
+		with := head + "\r\n\r\n" + f.field(m[1], value, verify.InForm)
+		if end {
+			with += "\r\n"
+		}
+		parts[i] = with
+	}
+	return strings.Join(parts, "--"+boundary)
+}
+
+var dispositionName = regexp.MustCompile(`(?i)\bname="?([^";\r\n]+)`)

@@ -1,0 +1,265 @@
+package redact
+
+import (
+	"encoding/base64"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/twilio-vcr/twilio-vcr/cassettes/verify"
+)
+
+// findShapes adds to spans what is told by its form alone: SIDs, phone numbers with a plus, e-mail addresses,
+// and words that are base64 of a text in which something is found. It reports whether v may have escapes.
+func (f *Found) findShapes(v *view, layers, depth int, spans []span) (all []span, escapes bool) {
+	text := v.text
+	for i := 0; i < len(text); {
+		class := classes[text[i]]
+		if class&inWord == 0 {
+			if class&isAt != 0 {
+				spans = f.putAddress(v, spans, i)
+			}
+			escapes = escapes || class&isEscape != 0
+			i++
+			continue
+		}
+		start, seen := i, class
+		for i++; i < len(text) && classes[text[i]]&inWord != 0; i++ {
+			seen |= classes[text[i]]
+		}
+		if i-start >= sidLength {
+			spans = f.findSIDs(v, start, i, spans)
+		}
+		if seen&isPlus != 0 {
+			for j := start; j < i; j++ {
+				if text[j] == '+' {
+					spans = f.putAddress(v, spans, j)
+				}
+			}
+		}
+		if depth > 0 && i-start >= shortestBase64 {
+			spans = f.findBase64(v, start, i, seen&isSlash != 0, layers, depth, spans)
+		}
+	}
+	return spans, escapes
+}
+
+// classes are what bytes mean to findShapes.
+var classes = func() (all [256]class) {
+	for i := range all {
+		if c := byte(i); isWord(c) || c == '+' || c == '/' || c == '-' || c == '_' {
+			all[i] = inWord
+		}
+	}
+	all['+'] |= isPlus
+	all['/'] |= isSlash
+	all['@'] |= isAt
+	for _, c := range []byte(`%\&`) {
+		all[c] |= isEscape
+	}
+	return all
+}()
+
+type class byte
+
+const (
+	inWord class = 1 << iota // one of base64's digits, in either alphabet
+	isPlus
+	isSlash
+	isAt
+	isEscape // begins an escape
+)
+
+// putAddress adds the phone number whose plus, or the e-mail address whose at sign, is at i.
+func (f *Found) putAddress(v *view, spans []span, i int) []span {
+	start, end := i, i
+	if v.text[i] == '+' {
+		end = phoneEnd(v.text, i)
+	} else {
+		start, end = emailAround(v.text, i)
+	}
+	if end == i || f.isAllowed(v.text[start:end]) {
+		return spans
+	}
+	return v.put(spans, start, stand(verify.Address, v.text[start:end]), string(verify.Address))
+}
+
+// findSIDs adds the SIDs in a word. They may touch other letters: better one too many than one too few.
+func (f *Found) findSIDs(v *view, start, end int, spans []span) []span {
+	for i := start; i+sidLength <= end; i++ {
+		if !isUpper(v.text[i]) || !isUpper(v.text[i+1]) {
+			continue
+		}
+		sid := v.text[i : i+sidLength]
+		if !f.policy.hides(sid) || IsPseudonym(sid) {
+			continue
+		}
+		p := Pseudonym(sid)
+		f.mine(sid, p)
+		from, to := v.span(i, i+sidLength)
+		spans = append(spans, span{from, to, p, "SID"})
+		i += sidLength - 1
+	}
+	return spans
+}
+
+// phoneEnd returns where the phone number ends whose plus is at i, or i if none is there: 7 to 15 digits, the
+// first no zero, perhaps with spaces, dots, hyphens and brackets between them.
+// Source: ITU-T E.164.
+func phoneEnd(text string, i int) int {
+	end, digits, between := i, 0, 0
+	for j := i + 1; j < len(text) && digits <= 15; j++ {
+		switch c := text[j]; {
+		case '1' <= c && c <= '9', c == '0' && digits > 0:
+			digits++
+			end, between = j+1, 0
+		case strings.IndexByte(" .-()", c) >= 0 && digits > 0 && between < 2:
+			between++
+		default:
+			j = len(text)
+		}
+	}
+	if digits < 7 || digits > 15 {
+		return i
+	}
+	return end
+}
+
+// emailAround returns where the e-mail address begins and ends whose at sign is at i; the end is i if there
+// is none. What stands before the host of a URL is none.
+func emailAround(text string, i int) (start, end int) {
+	start, end = i, i
+	for start > 0 && i-start < 64 && isInUser(text[start-1]) && !escapeEnds(text, start) {
+		start--
+	}
+	for end = i + 1; end < len(text) && end-i < 255 && (isWord(text[end]) || text[end] >= 0x80 || text[end] == '.' || text[end] == '-'); {
+		end++
+	}
+	for end > i && (text[end-1] == '.' || text[end-1] == '-') {
+		end--
+	}
+	host := text[min(i+1, end):end]
+	dot := strings.LastIndexByte(host, '.')
+	if start == i || dot < 1 || len(host)-dot < 3 || '0' <= host[dot+1] && host[dot+1] <= '9' || isUserinfo(text[:start]) {
+		return i, i
+	}
+	return start, end
+}
+
+func isInUser(c byte) bool { return isWord(c) || c >= 0x80 || strings.IndexByte("._%+-'", c) >= 0 }
+
+// longestEscape is the length of \ud83d\ude00, two halves of one character.
+const longestEscape = 12
+
+// escapeEnds reports whether an escape, such as %20 or \n, ends at i: what it stands for is looked at in the view
+// without escapes, and is not to be torn apart here.
+func escapeEnds(text string, i int) bool {
+	for n := 2; n <= min(i, longestEscape); n++ {
+		if c := text[i-n]; c == '%' || c == '\\' || c == '&' {
+			if _, width := unescapeOne(text[i-n:]); width == n {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// isUserinfo reports whether before ends inside the authority of a URL.
+func isUserinfo(before string) bool {
+	i := strings.LastIndex(before, "//")
+	return i >= 0 && !strings.ContainsAny(before[i+2:], "/?# \"<>\\")
+}
+
+// shortestBase64 is from which length a word is read as base64: five bytes.
+const shortestBase64 = 6
+
+// findBase64 adds a word if it is base64 of a text in which something is found. With a slash in it, it may be a
+// path, with base64 in one of its segments.
+func (f *Found) findBase64(v *view, start, end int, slash bool, layers, depth int, spans []span) []span {
+	spans = f.findInBase64(v, start, end, layers, depth, spans)
+	if !slash {
+		return spans
+	}
+	from := start
+	for i := start; i <= end; i++ {
+		if i == end || v.text[i] == '/' {
+			spans = f.findInBase64(v, from, i, layers, depth, spans)
+			from = i + 1
+		}
+	}
+	return spans
+}
+
+func (f *Found) findInBase64(v *view, start, end, layers, depth int, spans []span) []span {
+	word := v.text[start:end]
+	if len(word) < shortestBase64 || len(word)%4 == 1 || !startsPrintable(word) {
+		return spans
+	}
+	plain, err := decodeBase64(word)
+	if err != nil || !isPrintable(plain) || len(f.find(plain, layers, depth-1)) == 0 {
+		return spans
+	}
+	from, to := v.span(start, end)
+	return append(spans, span{from, to, strings.Repeat("0", len(word)), "base64 of a credential or a personal value"})
+}
+
+// sextets are the values of base64's digits, in both alphabets.
+var sextets = func() (all [256]byte) {
+	for _, enc := range []string{"+/", "-_"} {
+		for i, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789" + enc) {
+			all[c] = byte(i)
+		}
+	}
+	return all
+}()
+
+// startsPrintable reports whether the first bytes of what word is base64 of may be a text. Nearly no word that
+// is not base64 passes.
+func startsPrintable(word string) bool {
+	var plain [24]byte
+	n := 0
+	for i := 0; i+4 <= len(word) && n+3 <= len(plain); i += 4 {
+		a, b, c, d := sextets[word[i]], sextets[word[i+1]], sextets[word[i+2]], sextets[word[i+3]]
+		plain[n], plain[n+1], plain[n+2] = a<<2|b>>4, b<<4|c>>2, c<<6|d
+		n += 3
+	}
+	for i := 0; i < n; {
+		c := plain[i]
+		switch {
+		case c < ' ' && c != '\t' && c != '\n' && c != '\r', c == 0x7f:
+			return false
+		case c < utf8.RuneSelf:
+			i++
+		default:
+			r, width := utf8.DecodeRune(plain[i:n])
+			if r == utf8.RuneError && width == 1 && utf8.FullRune(plain[i:n]) {
+				return false
+			}
+			i += width
+		}
+	}
+	return true
+}
+
+// isPrintable reports whether s is a text.
+func isPrintable(s string) bool {
+	if !utf8.ValidString(s) {
+		return false
+	}
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c < ' ' && c != '\t' && c != '\n' && c != '\r' || c == 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+// decodeBase64 decodes s in either alphabet, padded or not.
+func decodeBase64(s string) (string, error) {
+	s = strings.TrimRight(s, "=")
+	enc := base64.RawStdEncoding
+	if strings.ContainsAny(s, "-_") {
+		enc = base64.RawURLEncoding
+	}
+	b, err := enc.DecodeString(s)
+	return string(b), err
+}
