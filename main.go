@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +17,7 @@ import (
 	"os/signal"
 	"regexp"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -117,14 +119,61 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 			Usage:              command.usage,
 			UsageText:          "twilio-vcr " + string(command.mode) + " [flags]",
 			Description:        command.description + "\n\nExample:\n\n  " + command.example,
-			CustomHelpTemplate: commandHelp,
+			CustomHelpTemplate: commandHelp + settingsHelp,
 			Flags:              flags(command.mode),
 			OnUsageError:       usageError,
 			HideHelpCommand:    true,
 			Action:             func(c *cli.Context) error { return serve(c, command.mode) },
 		})
 	}
+	app.Commands = append(app.Commands, cassetteCommand())
 	return app
+}
+
+// cassetteCommand has the commands that work on files, and need no proxy.
+func cassetteCommand() *cli.Command {
+	configFlag := flags(config.Replay)[0]
+	cassette := &cli.Command{
+		Name:               "cassette",
+		Usage:              "look after cassettes: lint, redact",
+		UsageText:          "twilio-vcr cassette lint|redact ...",
+		CustomHelpTemplate: groupHelp,
+		HideHelpCommand:    true,
+		OnUsageError:       usageError,
+		Action: func(c *cli.Context) error {
+			if c.Args().Present() {
+				return codedError{fmt.Errorf("there is no command \"cassette %s\"; there are lint and redact", c.Args().First()), exitUsage}
+			}
+			return cli.ShowSubcommandHelp(c)
+		},
+	}
+	for _, command := range []struct {
+		name, usage, arguments, description, example string
+		flags                                        []cli.Flag
+		action                                       cli.ActionFunc
+	}{
+		{"lint", "say what is wrong with cassettes", "FILE|FOLDER...",
+			"Says what in cassettes, of twilio-vcr or of go-vcr, is readable and should not be, breaks Twilio's contract, can't be loaded by stock go-vcr, or can never be matched. Ends with exit code 0 if there is nothing, 1 if there is.",
+			"twilio-vcr cassette lint testdata",
+			[]cli.Flag{&cli.BoolFlag{Name: "json", Usage: "write the findings as JSON"}, configFlag}, lint},
+		{"redact", "take out of cassettes what today's rules redact", "FILE...",
+			"Applies the rules to cassettes that were recorded before, and says what that has taken out. Each file is replaced in one step, or left alone.",
+			"twilio-vcr cassette redact testdata/old.yaml",
+			[]cli.Flag{configFlag}, redactCassettes},
+	} {
+		cassette.Subcommands = append(cassette.Subcommands, &cli.Command{
+			Name:               command.name,
+			Usage:              command.usage,
+			UsageText:          "twilio-vcr cassette " + command.name + " [flags] " + command.arguments,
+			Description:        command.description + "\n\nExample:\n\n  " + command.example,
+			CustomHelpTemplate: commandHelp,
+			Flags:              command.flags,
+			OnUsageError:       usageError,
+			HideHelpCommand:    true,
+			Action:             command.action,
+		})
+	}
+	return cassette
 }
 
 const appHelp = `{{.Name}} - {{.Usage}}
@@ -132,14 +181,26 @@ const appHelp = `{{.Name}} - {{.Usage}}
 USAGE:
    {{wrap .UsageText 3}}
 
-MODES:{{range .VisibleCommands}}
-   {{printf "%-12s" .Name}} {{wrap .Usage 16}}{{end}}
+MODES:{{range .VisibleCommands}}{{if ne .Name "cassette"}}
+   {{printf "%-12s" .Name}} {{wrap .Usage 16}}{{end}}{{end}}
+
+COMMANDS:{{range .VisibleCommands}}{{if eq .Name "cassette"}}
+   {{printf "%-12s" .Name}} {{wrap .Usage 16}}{{end}}{{end}}
 
    {{wrap .Description 3}}
 
 FLAGS:
    --help     show this, or the help of a mode
    --version  show the version
+`
+
+const groupHelp = `{{.HelpName}} - {{.Usage}}
+
+USAGE:
+   {{wrap .UsageText 3}}
+
+COMMANDS:{{range .VisibleCommands}}
+   {{printf "%-12s" .Name}} {{wrap .Usage 16}}{{end}}
 `
 
 const commandHelp = `{{.HelpName}} - {{.Usage}}
@@ -151,7 +212,9 @@ USAGE:
 
 FLAGS:{{range .VisibleFlags}}
    {{wrap .String 6}}{{end}}
+`
 
+const settingsHelp = `
 Each flag is also a setting in twilio-vcr.yaml ("log-level: debug") and in the
 environment (TWILIO_VCR_LOG_LEVEL). Flags win, then the environment.
 `
@@ -193,7 +256,10 @@ var badSwitch = regexp.MustCompile(`^invalid boolean value "(.*)" for -+(.*): .*
 
 // usageError makes a sentence of what the flag package says.
 func usageError(c *cli.Context, err error, _ bool) error {
-	help := strings.TrimSpace("twilio-vcr " + strings.TrimPrefix(c.Command.Name, "twilio-vcr"))
+	help := c.Command.HelpName
+	if help == "" {
+		help = c.App.Name
+	}
 	message := err.Error()
 	message = undefinedFlag.ReplaceAllString(message, `there is no flag --$1; "`+help+` --help" lists the flags`)
 	message = missingValue.ReplaceAllString(message, `flag --$1 needs a value`)
@@ -209,7 +275,7 @@ func serve(c *cli.Context, mode config.Mode) error {
 	}
 	logger := newLogger(cfg, c.App.ErrWriter)
 	journal := proxy.NewJournal(logger)
-	policy := &redact.Policy{}
+	policy := cfg.Redact
 	tape, err := open(cfg, policy, journal.Report)
 	if err != nil {
 		return err
@@ -235,6 +301,82 @@ func serve(c *cli.Context, mode config.Mode) error {
 		return codedError{err, exitIncomplete}
 	}
 	return err
+}
+
+// lint is the command "cassette lint".
+func lint(c *cli.Context) error {
+	policy, err := policyFor(c)
+	if err != nil {
+		return err
+	}
+	files, err := cassettes.Find(c.Args().Slice())
+	if err != nil {
+		return codedError{err, exitUsage}
+	}
+	all, faults, faulty := []cassettes.Finding{}, 0, 0
+	for _, file := range files {
+		findings := cassettes.Lint(file, policy)
+		all = append(all, findings...)
+		n := len(slices.DeleteFunc(slices.Clone(findings), func(f cassettes.Finding) bool { return f.Note }))
+		faults += n
+		faulty += min(n, 1)
+	}
+	if c.Bool("json") {
+		encoder := json.NewEncoder(c.App.Writer)
+		encoder.SetEscapeHTML(false)
+		encoder.SetIndent("", "  ")
+		if err := encoder.Encode(all); err != nil {
+			return fmt.Errorf("write the findings: %w", err)
+		}
+	} else {
+		for _, f := range all {
+			fmt.Fprintln(c.App.Writer, f)
+		}
+	}
+	if faults > 0 {
+		return fmt.Errorf("findings: %d, in %d of %d cassettes", faults, faulty, len(files))
+	}
+	if !c.Bool("json") {
+		fmt.Fprintf(c.App.Writer, "cassettes without findings: %d\n", len(files))
+	}
+	return nil
+}
+
+// redactCassettes is the command "cassette redact".
+func redactCassettes(c *cli.Context) error {
+	policy, err := policyFor(c)
+	if err != nil {
+		return err
+	}
+	var failed error
+	for _, file := range c.Args().Slice() {
+		findings, err := cassettes.Redact(file, policy)
+		failed = errors.Join(failed, err)
+		for _, f := range findings {
+			fmt.Fprintln(c.App.Writer, f)
+		}
+		if err == nil && len(findings) == 0 {
+			fmt.Fprintf(c.App.Writer, "%s: there was nothing to take out\n", file)
+		}
+	}
+	return failed
+}
+
+// policyFor returns what is redacted, for a command on the files that are named.
+func policyFor(c *cli.Context) (*redact.Policy, error) {
+	if !c.Args().Present() {
+		return nil, codedError{fmt.Errorf("name a cassette; \"twilio-vcr cassette %s --help\" says how", c.Command.Name), exitUsage}
+	}
+	for _, arg := range c.Args().Slice() {
+		if strings.HasPrefix(arg, "-") {
+			return nil, codedError{fmt.Errorf("%s comes after a file; put flags before the files", arg), exitUsage}
+		}
+	}
+	cfg, err := config.Load("", config.Sources{File: c.String("config"), Getenv: os.LookupEnv})
+	if err != nil {
+		return nil, codedError{err, exitUsage}
+	}
+	return cfg.Redact, nil
 }
 
 // load asks config for what the flags, the environment and the file say.

@@ -119,7 +119,7 @@ func (c *Cassette) decodeWhole(r io.ReadSeeker) error {
 	case version != nil && version.Value != "2":
 		return c.broken(version.Line, fmt.Sprintf("version %q of the cassette format can't be read, only version 2, which go-vcr writes since v3", version.Value), "record it anew")
 	case list == nil:
-		return c.broken(top.Line, "it has no list of interactions, so it is no go-vcr cassette", "name another file")
+		return fmt.Errorf("%w; name another file", &errNoCassette{file: c.File, line: top.Line})
 	case list.Kind != yaml.SequenceNode && list.Tag != "!!null":
 		return c.broken(list.Line, "interactions is not a list", "restore the file, or record it anew with --overwrite")
 	}
@@ -135,6 +135,16 @@ func (c *Cassette) decodeWhole(r io.ReadSeeker) error {
 		c.Interactions = append(c.Interactions, it)
 	}
 	return nil
+}
+
+// errNoCassette says that a YAML file is none of go-vcr's.
+type errNoCassette struct {
+	file string
+	line int
+}
+
+func (e *errNoCassette) Error() string {
+	return fmt.Sprintf("%s:%d: it has no list of interactions, so it is no go-vcr cassette", e.file, e.line)
 }
 
 // broken returns the error for a cassette that can't be used: the file, the line, the problem, the mend.

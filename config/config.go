@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/twilio-vcr/twilio-vcr/cassettes/redact"
 )
 
 // DefaultFile is read if it is there and no other file is named.
@@ -41,6 +43,8 @@ type Config struct {
 	Latency   string   // none or recorded
 	LogFormat string   // console or json
 	LogLevel  string   // debug, info, warn or error
+
+	Redact *redact.Policy // what is redacted; only a file sets it
 }
 
 // Setting is one thing that a run can be told, by a flag, by the environment or in a file. Its name is that
@@ -95,7 +99,7 @@ type Sources struct {
 
 // Load returns the Config of a run. Its error is a sentence that names where the wrong value stands.
 func Load(mode Mode, from Sources) (*Config, error) {
-	c := &Config{Mode: mode}
+	c := &Config{Mode: mode, Redact: &redact.Policy{}}
 	for _, s := range Settings {
 		if value, ok := defaults[s.Name]; ok {
 			if err := s.set(c, value); err != nil {

@@ -1,10 +1,15 @@
 package config
 
 import (
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"gopkg.in/dnaeon/go-vcr.v3/cassette"
+
+	"github.com/twilio-vcr/twilio-vcr/cassettes/redact"
 )
 
 func load(t *testing.T, mode Mode, file string, env, flags map[string]string) (*Config, error) {
@@ -82,6 +87,56 @@ func TestAWrongFileNamesItsLineAndKey(t *testing.T) {
 		}
 		if err != nil && strings.Contains(err.Error(), "s3cr3t") {
 			t.Errorf("%q: the error repeats a secret", text)
+		}
+	}
+}
+
+func TestRulesOfRedactionComeFromTheFile(t *testing.T) {
+	for _, text := range []string{
+		"redact:\n  sids: all\n  headers: [X-Tenant]\n  fields: [ref]\n  json: [\"$.a.b\"]\n  pattern:\n    - match: 'cust-\\d+'\n      with: cust-0\n  allow: [tags]\n",
+		"redact.sids: all\nredact.headers: [X-Tenant]\nredact.fields: [ref]\nredact.json: [a.b]\nredact.pattern: [{match: 'cust-\\d+', with: cust-0}]\nredact.allow: [tags]\n",
+	} {
+		c, err := load(t, Replay, write(t, "c.yaml", text), nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		it := &cassette.Interaction{
+			Request: cassette.Request{
+				URL:     "https://verify.twilio.com/v2/Services/VA0123456789abcdef0123456789abcdef?ref=x&q=cust-12&tags=y",
+				Headers: http.Header{"X-Tenant": {"acme"}},
+			},
+			Response: cassette.Response{Body: `{"a": {"b": "jane"}}`},
+		}
+		c.Redact.Interaction(it)
+		if want := "https://verify.twilio.com/v2/Services/" + redact.Pseudonym("VA0123456789abcdef0123456789abcdef") + "?ref=redacted&q=cust-0&tags=y"; it.Request.URL != want {
+			t.Errorf("got %s, want %s", it.Request.URL, want)
+		}
+		if it.Response.Body != `{"a": {"b": "redacted"}}` || it.Request.Headers.Get("X-Tenant") != redact.Placeholder {
+			t.Errorf("got %s, %v", it.Response.Body, it.Request.Headers)
+		}
+	}
+}
+
+func TestARuleThatCanNotWorkIsRefusedWithItsLine(t *testing.T) {
+	for text, want := range map[string]string{
+		"redact:\n  sids: some\n":                                      `c.yaml:2: redact.sids: "some" is none of credentials and all`,
+		"redact:\n  sid: all\n":                                        "c.yaml:2: redact.sid: there is no such setting; there are listen,",
+		"redact: all\n":                                                "c.yaml:1: redact: there is no such setting",
+		"redact:\n  headers: X-Tenant\n":                               "c.yaml:2: redact.headers: expected a list, got text",
+		"redact:\n  headers:\n    - X-A\n    - X B\n":                  `c.yaml:4: redact.headers: "X B" is no name of a header`,
+		"redact:\n  fields:\n    - 7\n":                                "c.yaml:3: redact.fields: expected text, got a number",
+		"redact:\n  json:\n    - a\n    - a..b\n":                      `c.yaml:4: redact.json: "a..b" is no path`,
+		"redact:\n  pattern:\n    - match: 's3cr3t('\n      with: x\n": "c.yaml:3: redact.pattern: no regular expression: missing closing )",
+		"redact:\n  pattern:\n    - match: x\n":                        "c.yaml:3: redact.pattern: a pattern needs match, a regular expression, and with",
+		"redact:\n  pattern:\n    - match: x\n      by: y\n":           `c.yaml:3: redact.pattern: a pattern has no "by"; it has match and with`,
+		"redact:\n  pattern:\n    - x\n":                               `c.yaml:3: redact.pattern: expected "match: EXPRESSION" and "with: REPLACEMENT", got text`,
+		"redact:\n  allow:\n    - tags\n    - Authorization\n":         "c.yaml:4: redact.allow: Authorization is a secret (credential), which can't be allowed",
+		"redact:\n  allow: [tag]\n":                                    `c.yaml:2: redact.allow: there is no field "tag" that is redacted by its name`,
+		"redact.sids: all\nredact:\n  sids: all\n":                     "c.yaml:3: redact.sids is set a second time; the first is in line 1",
+	} {
+		_, err := load(t, Replay, write(t, "c.yaml", text), nil, nil)
+		if err == nil || !strings.HasPrefix(err.Error(), want) || strings.Contains(err.Error(), "s3cr3t") {
+			t.Errorf("%q: got %v, want %s", text, err, want)
 		}
 	}
 }

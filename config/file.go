@@ -16,6 +16,8 @@ import (
 //	cassette: testdata/login.yaml
 //	play: once
 //	append: true
+//
+// What is redacted is a mapping of its own, see rules.
 func (c *Config) loadFile(file string) error {
 	named := file != ""
 	if !named {
@@ -41,15 +43,31 @@ func (c *Config) loadFile(file string) error {
 	if top.Kind != yaml.MappingNode {
 		return fmt.Errorf("%s:%d: this is no list of settings; write one \"name: value\" a line", file, top.Line)
 	}
-	seen := map[string]int{}
-	for i := 0; i+1 < len(top.Content); i += 2 {
-		key, value := top.Content[i], top.Content[i+1]
-		if line, again := seen[key.Value]; again {
-			return fmt.Errorf("%s:%d: %s is set a second time; the first is in line %d", file, key.Line, key.Value, line)
+	return c.setNodes(file, "", top, map[string]int{})
+}
+
+// setNodes applies the settings of a mapping, whose names begin with prefix. Seen has the lines of those before.
+func (c *Config) setNodes(file, prefix string, mapping *yaml.Node, seen map[string]int) error {
+	for i := 0; i+1 < len(mapping.Content); i += 2 {
+		key, value := mapping.Content[i], mapping.Content[i+1]
+		name := prefix + key.Value
+		if line, again := seen[name]; again {
+			return fmt.Errorf("%s:%d: %s is set a second time; the first is in line %d", file, key.Line, name, line)
 		}
-		seen[key.Value] = key.Line
-		if err := c.setNode(key, value); err != nil {
-			return fmt.Errorf("%s:%d: %s: %w", file, key.Line, key.Value, err)
+		seen[name] = key.Line
+		if name == "redact" && value.Kind == yaml.MappingNode {
+			if err := c.setNodes(file, "redact.", value, seen); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := c.setNode(name, value); err != nil {
+			line := key.Line
+			var at lineError
+			if errors.As(err, &at) {
+				line = at.line
+			}
+			return fmt.Errorf("%s:%d: %s: %w", file, line, name, err)
 		}
 	}
 	return nil
@@ -58,9 +76,14 @@ func (c *Config) loadFile(file string) error {
 // yamlPrefix begins the errors of yaml.v3.
 var yamlPrefix = regexp.MustCompile(`^yaml: (?:line (\d+:) )?`)
 
-func (c *Config) setNode(key, value *yaml.Node) error {
+func (c *Config) setNode(name string, value *yaml.Node) error {
+	for _, r := range rules {
+		if r.name == name {
+			return r.set(c, value)
+		}
+	}
 	for _, s := range Settings {
-		if s.Name != key.Value {
+		if s.Name != name {
 			continue
 		}
 		want := "!!str"
@@ -93,6 +116,9 @@ func names() string {
 	var all []string
 	for _, s := range Settings {
 		all = append(all, s.Name)
+	}
+	for _, r := range rules {
+		all = append(all, r.name)
 	}
 	return strings.Join(all, ", ")
 }

@@ -19,6 +19,9 @@ type credentials struct {
 	finder finder
 	sids   []standIn
 	least  int // the length of the shortest value to look for
+	// torn says that a value has characters at which a form or a text ends: a step that takes fields apart must
+	// not come before the one that looks for it.
+	torn bool
 }
 
 // found collects the credentials of an exchange from the headers of its two sides.
@@ -35,11 +38,19 @@ func (p *Policy) found(request, response http.Header, rawURL string) *Found {
 	return f
 }
 
-// cache remembers what clients send again and again: their credentials and their Content-Type.
+// cache remembers what clients send again and again: their credentials, their Content-Type and their URLs.
 type cache struct {
 	mu     sync.Mutex
 	secret map[[2]string]*credentials // by name and value of the header
 	media  map[string]http.Header     // headers that have only this Content-Type
+	urls   map[string]knownURL
+}
+
+// knownURL is what is known of a URL.
+type knownURL struct {
+	clean bool // there is nothing in it to redact by its place or its form
+	part  part // how it is read
+	own   []standIn
 }
 
 // maxCached bounds each map of the cache; a cookie may differ each time.
@@ -52,6 +63,18 @@ func (k *cache) get(name, value string) *credentials {
 
 func (k *cache) contentType(value string) http.Header {
 	return remember(k, &k.media, value, func() http.Header { return http.Header{"Content-Type": {value}} })
+}
+
+func (k *cache) url(p *Policy, raw string) knownURL {
+	return remember(k, &k.urls, raw, func() knownURL {
+		f := &Found{policy: p, restores: true}
+		f.path, _, _ = strings.Cut(raw, "?")
+		location := part{kind: location}
+		if f.byValue(location, f.byPlace(location, raw)) != raw || len(f.noted)+len(f.allowed)+len(f.credentials) > 0 {
+			return knownURL{part: location}
+		}
+		return knownURL{true, part{kind: clean}, f.own}
+	})
 }
 
 // remember returns what known has for key, or puts there what make makes.
@@ -158,6 +181,9 @@ func (c *credentials) addOne(value string) {
 	if value == "" || value == Placeholder {
 		return
 	}
+	c.torn = c.torn || strings.ContainsFunc(value, func(r rune) bool {
+		return r >= 0x80 || !isWord(byte(r)) && !strings.ContainsRune("+/=_-.~:", r)
+	})
 	if isCredentialSID(value) { // as a literal it is found by its shape
 		if IsPseudonym(value) {
 			return

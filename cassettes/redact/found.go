@@ -21,6 +21,8 @@ type Found struct {
 	at          string // what is being read, for hits
 	hits        *[]Hit // nil if nobody asks
 	nested      int    // how many values this one is in
+	valuesOnly  bool   // what is told by its form alone is not looked for
+	restores    bool   // Restore will be asked for all SIDs, whatever the policy hides
 }
 
 // standIn is a value of the caller's and what stands for it on the tape: "" for a SID's pseudonym, which is made
@@ -45,16 +47,6 @@ func (f *Found) hit(where func() string, what string) {
 func (f *Found) mine(own, placeholder string) {
 	if s := (standIn{own, placeholder}); own != placeholder && !slices.Contains(f.own, s) {
 		f.own = append(f.own, s)
-	}
-}
-
-// ownSIDs notes all SIDs of a request, whatever the policy hides: the tape may come from another policy.
-func (f *Found) ownSIDs(text string) {
-	for i := 0; i+sidLength <= len(text); i++ {
-		if sid := text[i : i+sidLength]; isUpper(sid[0]) && isUpper(sid[1]) && isSID(sid) && !IsPseudonym(sid) {
-			f.mine(sid, "")
-			i += sidLength - 1
-		}
 	}
 }
 
@@ -173,45 +165,48 @@ func (f *Found) findIn(v *view, layers, depth int, spans []span) (all []span, es
 	if f.personal != nil {
 		spans = f.personal.find(v, spans)
 	}
+	if f.valuesOnly {
+		return spans, true
+	}
 	return f.findShapes(v, layers, depth, spans)
 }
 
 // text returns the text of a part redacted by shape and by value.
 func (f *Found) text(p part, text string) string {
-	return f.each(p, text, func(text string) []span { return f.find(text, maxLayers, maxDepth) })
+	spans := f.find(text, maxLayers, maxDepth)
+	if len(spans) == 0 {
+		return text // nearly always
+	}
+	for range maxRounds {
+		for _, s := range spans {
+			f.hit(p.String, s.what)
+		}
+		text = replace(text, spans)
+		if spans = f.find(text, maxLayers, maxDepth); len(spans) == 0 {
+			break
+		}
+	}
+	return text
 }
+
+// maxRounds bounds how often a text is redacted: what stands in a value's place may make a SID with its
+// neighbours.
+const maxRounds = 4
 
 // formText is text for a form: nothing but what is in its names and values is replaced, so that it stays one.
 func (f *Found) formText(text string) string {
-	return f.each(part{kind: formBody}, text, func(text string) (spans []span) {
-		for start := 0; start <= len(text); {
-			end := start
-			for end < len(text) && text[end] != '&' && text[end] != '=' {
-				end++
-			}
-			spans = append(spans, moved(f.find(text[start:end], maxLayers, maxDepth), start)...)
-			start = end + 1
+	var spans []span
+	for start := 0; start <= len(text); {
+		end := start
+		for end < len(text) && text[end] != '&' && text[end] != '=' {
+			end++
 		}
-		return spans
-	})
-}
-
-// each replaces what find finds in the text of a part.
-func (f *Found) each(p part, text string, find func(string) []span) string {
-	spans := find(text)
-	for _, s := range spans {
-		f.hit(p.String, s.what)
+		if with := f.text(part{kind: formBody}, text[start:end]); with != text[start:end] {
+			spans = append(spans, span{start: start, end: end, with: with})
+		}
+		start = end + 1
 	}
 	return replace(text, spans)
-}
-
-// moved returns spans of a part of a text that begins at start as spans of the text.
-func moved(spans []span, start int) []span {
-	for i := range spans {
-		spans[i].start += start
-		spans[i].end += start
-	}
-	return spans
 }
 
 // allow notes a value that the user's rules leave readable.
@@ -281,6 +276,9 @@ func (f *Found) Check(data string) error {
 	first := slices.MinFunc(spans, func(a, b span) int { return a.start - b.start })
 	return &Leak{At: first.start}
 }
+
+// Check returns a *Leak if something that is told by its form alone stands in a text of no exchange.
+func (p *Policy) Check(text string) error { return (&Found{policy: p}).Check(text) }
 
 // Restore puts the values of this exchange in the place of what stands for them: a replayed answer speaks in
 // the caller's own identifiers. These are its SIDs, and its phone number or e-mail address where it sent one.

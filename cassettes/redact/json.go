@@ -47,14 +47,21 @@ func (s *jsonScanner) next() jsonToken {
 		case c == '"':
 			return s.string()
 		case c == '-' || '0' <= c && c <= '9':
-			return jsonToken{jsonNumber, start, s.while(func(c byte) bool { return isWord(c) || c == '.' || c == '+' || c == '-' })}
+			return jsonToken{jsonNumber, start, s.while(isInNumber)}
 		case isWord(c):
-			return jsonToken{jsonWord, start, s.while(isWord)}
+			t := jsonToken{jsonWord, start, s.while(isWord)}
+			word := s.text[start:t.end]
+			s.odd = s.odd || word != "true" && word != "false" && word != "null"
+			return t
 		default:
 			s.odd = s.odd || strings.IndexByte(" \t\r\n,:", c) < 0
 		}
 	}
 	return jsonToken{jsonEnd, s.at, s.at}
+}
+
+func isInNumber(c byte) bool {
+	return '0' <= c && c <= '9' || c == '.' || c == '+' || c == '-' || c == 'e' || c == 'E'
 }
 
 func (s *jsonScanner) while(in func(byte) bool) int {
@@ -245,39 +252,39 @@ func (w *jsonWalk) bare(kind verify.Kind, text string) string {
 // jsonText returns a JSON text redacted by shape and by value. Only what is in its strings and numbers is
 // replaced, so that it stays JSON. What is no JSON is read as any text.
 func (f *Found) jsonText(text string) string {
-	return f.each(part{kind: jsonBody}, text, func(text string) (spans []span) {
-		clean := map[string]bool{} // names without anything to redact: a list repeats them
-		s := jsonScanner{text: text}
-		for t := s.next(); t.kind != jsonEnd; t = s.next() {
-			inner := text[t.start:t.end]
-			if t.kind == jsonOpen || t.kind == jsonClose || t.kind == jsonName && clean[inner] {
-				continue
-			}
-			found := f.findToken(t.kind, inner)
-			if t.kind == jsonName && len(found) == 0 {
-				clean[inner] = true
-			}
-			spans = append(spans, moved(found, t.start)...)
+	var spans []span
+	clean := map[string]bool{} // names without anything to redact: a list repeats them
+	s := jsonScanner{text: text}
+	for t := s.next(); t.kind != jsonEnd; t = s.next() {
+		inner := text[t.start:t.end]
+		if t.kind == jsonOpen || t.kind == jsonClose || t.kind == jsonName && clean[inner] {
+			continue
 		}
-		if s.odd {
-			return f.find(text, maxLayers, maxDepth)
+		with := f.jsonToken(t.kind, inner)
+		if with != inner {
+			spans = append(spans, span{start: t.start, end: t.end, with: with})
+		} else if t.kind == jsonName {
+			clean[inner] = true
 		}
-		return spans
-	})
+	}
+	text = replace(text, spans)
+	if s.odd {
+		return f.text(part{kind: textBody}, text)
+	}
+	return text
 }
 
-// findToken returns what to replace in a token so that it stays one.
-func (f *Found) findToken(kind jsonKind, text string) []span {
-	spans := f.find(text, maxLayers, maxDepth)
-	if len(spans) == 0 {
-		return nil
+// jsonToken returns what stands for a token, so that it stays one of its kind.
+func (f *Found) jsonToken(kind jsonKind, text string) string {
+	with := f.text(part{kind: jsonBody}, text)
+	switch {
+	case with == text:
+	case kind == jsonNumber || kind == jsonWord:
+		if !json.Valid([]byte(with)) {
+			return maskNumber(text)
+		}
+	case !json.Valid([]byte(`"` + with + `"`)):
+		return freeText
 	}
-	with, quote, otherwise := replace(text, spans), `"`, freeText
-	if kind == jsonNumber || kind == jsonWord {
-		quote, otherwise = "", maskNumber(text)
-	}
-	if with == text || !json.Valid([]byte(quote+with+quote)) {
-		return []span{{0, len(text), otherwise, spans[0].what}}
-	}
-	return spans
+	return with
 }

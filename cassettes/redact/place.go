@@ -95,31 +95,30 @@ func looksLikeForm(text string) bool {
 // form returns a form or a query, as it is written, with the fields of the index redacted. What is not replaced
 // stays byte for byte.
 func (f *Found) form(text string, in verify.Place) string {
-	if strings.IndexByte(text, '=') < 0 {
-		return text
-	}
-	parts := strings.Split(text, "&")
-	changed := false
-	for i, part := range parts {
-		name, raw, ok := strings.Cut(part, "=")
-		if !ok || raw == "" {
-			continue
+	var spans []span
+	for start := 0; start < len(text); {
+		end := strings.IndexByte(text[start:], '&')
+		if end < 0 {
+			end = len(text) - start
 		}
-		plain := unescapeForm(raw)
-		if with := f.field(unescapeForm(name), plain, in); with != plain {
-			parts[i] = name + "=" + escapeLike(raw, with)
-			changed = true
+		end += start
+		if name, raw, ok := strings.Cut(text[start:end], "="); ok && raw != "" {
+			plain := unescapeForm(raw)
+			if with := f.field(unescapeForm(name), plain, in); with != plain {
+				spans = append(spans, span{start: end - len(raw), end: end, with: escapeLike(raw, with)})
+			}
 		}
+		start = end + 1
 	}
-	if !changed {
-		return text
-	}
-	return strings.Join(parts, "&")
+	return replace(text, spans)
 }
 
 // field returns what stands for the value of a field of a form or a query.
 func (f *Found) field(name, value string, in verify.Place) string {
 	field, _, _ := f.policy.fields().Find(name, nil, in, f.path)
+	if field.Kind == verify.Readable {
+		return f.loose(in|verify.InJSON, value) // nearly always: no closure is made for it
+	}
 	return f.value(field.Kind, func() string {
 		if in&verify.InForm != 0 {
 			return "form " + name
@@ -176,9 +175,17 @@ func (f *Found) urls(text string) string {
 func (f *Found) url(raw string) string {
 	if i := strings.Index(raw, "://"); i >= 0 {
 		i += len("://")
-		return raw[:i] + f.hierarchy(raw[i:])
+		return replaceTail(raw, i, f.hierarchy(raw[i:]))
 	}
 	return f.target(raw)
+}
+
+// replaceTail returns s with tail behind its first i bytes, without a copy if that is s.
+func replaceTail(s string, i int, tail string) string {
+	if s[i:] == tail {
+		return s
+	}
+	return s[:i] + tail
 }
 
 // hierarchy returns what stands behind the scheme of a URL: user, password, host, path, query.
@@ -187,11 +194,13 @@ func (f *Found) hierarchy(rest string) string {
 	if end < 0 {
 		end = len(rest)
 	}
-	authority, target := rest[:end], rest[end:]
-	if at := strings.LastIndexByte(authority, '@'); at >= 0 {
-		authority = f.userinfo(authority[:at]) + authority[at:]
+	if target := f.target(rest[end:]); target != rest[end:] {
+		rest = rest[:end] + target
 	}
-	return authority + f.target(target)
+	if at := strings.LastIndexByte(rest[:end], '@'); at >= 0 {
+		rest = f.userinfo(rest[:at]) + rest[at:]
+	}
+	return rest
 }
 
 func (f *Found) userinfo(info string) string {
@@ -211,16 +220,18 @@ func (f *Found) userinfo(info string) string {
 
 // target returns a path with its query and fragment.
 func (f *Found) target(target string) string {
-	path, fragment, hasFragment := strings.Cut(target, "#")
-	path, query, hasQuery := strings.Cut(path, "?")
-	path = f.segments(path)
-	if hasQuery {
-		path += "?" + f.form(query, verify.InQuery)
+	if i := strings.IndexByte(target, '#'); i >= 0 {
+		target = replaceTail(target, i+1, f.form(target[i+1:], verify.InQuery))
+		return f.target(target[:i]) + target[i:]
 	}
-	if hasFragment {
-		path += "#" + f.form(fragment, verify.InQuery)
+	if i := strings.IndexByte(target, '?'); i >= 0 {
+		target = replaceTail(target, i+1, f.form(target[i+1:], verify.InQuery))
+		if path := f.segments(target[:i]); path != target[:i] {
+			return path + target[i:]
+		}
+		return target
 	}
-	return path
+	return f.segments(target)
 }
 
 // segments returns a path with the segments redacted that follow those of the index.
@@ -238,12 +249,16 @@ func (f *Found) segments(path string) string {
 		if raw == "" || name == "" {
 			continue
 		}
-		field, _, ok := f.policy.fields().Find(name, nil, verify.InPath, path)
+		field, _, _ := f.policy.fields().Find(name, nil, verify.InPath, path)
 		plain := unescapePath(raw)
-		if !ok || field.Kind == verify.Address && partOfSID.MatchString(plain) {
+		if field.Kind == verify.Address && startsSID(plain) {
 			continue
 		}
-		if with := f.value(field.Kind, named("path"), 0, plain); with != plain {
+		with := f.patterns(plain)
+		if field.Kind != verify.Readable {
+			with = f.value(field.Kind, named("path"), 0, plain)
+		}
+		if with != plain {
 			escaped := url.PathEscape(with)
 			if strings.IndexByte(raw, '%') >= 0 {
 				escaped = strings.ReplaceAll(url.QueryEscape(with), "+", "%20")
@@ -253,9 +268,6 @@ func (f *Found) segments(path string) string {
 	}
 	return replace(path, spans)
 }
-
-// partOfSID matches SIDs, and what somebody took for one.
-var partOfSID = regexp.MustCompile(`^[A-Z]{2}[0-9a-fA-F]*$`)
 
 func unescapePath(s string) string {
 	if plain, err := url.PathUnescape(s); err == nil {

@@ -24,6 +24,7 @@ const (
 	timeOfDay  = "T00:00:00Z"
 	uuid       = "00000000-0000-0000-0000-000000000000"
 	tokenZeros = "00000000000000000000000000000000"
+	jwtZeros   = "0000.0000.0000"
 )
 
 // A placeholder is made of letters, digits, dots and hyphens, which no encoding escapes, and of what it leaves of
@@ -47,7 +48,7 @@ func standFor(kind verify.Kind, value string) []span {
 	case verify.Address:
 		return standForAddress(value)
 	case verify.Code:
-		if len(value) <= maxCode {
+		if len(value) <= maxCode && value != jwtZeros {
 			return whole(value, maskCode(value))
 		}
 		return standForToken(value)
@@ -115,7 +116,7 @@ func standForToken(value string) []span {
 	case base32Key.MatchString(value):
 		return whole(value, strings.Repeat("A", len(tokenZeros)))
 	case jwt.MatchString(value):
-		return whole(value, "0000.0000.0000")
+		return whole(value, jwtZeros)
 	}
 	return whole(value, tokenZeros)
 }

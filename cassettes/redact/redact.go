@@ -18,6 +18,7 @@
 package redact
 
 import (
+	"encoding/json"
 	"mime"
 	"net/http"
 	"slices"
@@ -65,12 +66,15 @@ func (p *Policy) interaction(it *cassette.Interaction, hits *[]Hit) *Found {
 func (p *Policy) Request(r *cassette.Request) *Found {
 	found := p.found(r.Headers, nil, r.URL)
 	media := r.Headers["Content-Type"]
-	found.ownSIDs(r.URL)
-	found.ownSIDs(r.Body)
+	found.restores = true
+	known := p.cache.url(p, r.URL)
+	found.own = append(found.own, known.own...)
 	found.untilStable(func(s step) bool {
 		e := edit{found, s, false}
 		e.text(&r.Method, part{kind: other})
-		e.text(&r.URL, part{kind: location})
+		found.valuesOnly = known.clean
+		e.text(&r.URL, known.part)
+		found.valuesOnly = false
 		e.text(&r.Body, bodyOf(r.Headers, r.Body, verify.InForm|verify.InJSON))
 		r.Form = e.values(r.Form, field)
 		return e.changed
@@ -85,15 +89,17 @@ func (p *Policy) Request(r *cassette.Request) *Found {
 // step is what is done with a part of an interaction.
 type step func(f *Found, p part, text string) string
 
-// maxPasses bounds how often an exchange is redacted.
-const maxPasses = 4
-
-// untilStable lets both steps go over all parts, first the one that finds values, until they change nothing:
-// what stands in a value's place may make another one with its neighbours.
+// untilStable lets both steps go over all parts, first the one that finds values. What is put in a value's place
+// has no structure that the first step could find something in; only the user's own patterns may.
 func (f *Found) untilStable(over func(step) (changed bool)) {
-	for range maxPasses {
+	if slices.ContainsFunc(f.credentials, func(c *credentials) bool { return c.torn }) {
+		f.valuesOnly = true
+		over((*Found).byValue)
+		f.valuesOnly = false
+	}
+	for range maxRounds {
 		byPlace, byValue := over((*Found).byPlace), over((*Found).byValue)
-		if !byPlace && !byValue {
+		if !byPlace && !byValue || len(f.policy.regexps) == 0 {
 			return
 		}
 	}
@@ -118,12 +124,13 @@ const (
 	multipart partKind = "multipart body"
 	textBody  partKind = "body"
 	other     partKind = "line or address"
+	clean     partKind = "URL without fields" // of which it is known that no field and no shape is in it
 )
 
 func (p part) String() string { return strings.TrimSpace(string(p.kind) + " " + p.name) }
 
-// bodyOf returns the part that body is in a message with header h. What looks like JSON is read as JSON,
-// whatever the header says, and what looks like a form as a form.
+// bodyOf returns the part that body is in a message with header h. What looks like JSON is read as JSON, and what
+// looks like a form as a form, whatever the header says; curl, for one, calls JSON a form if it is not told.
 func bodyOf(h http.Header, body string, in verify.Place) part {
 	media, boundary := "", ""
 	if values := h["Content-Type"]; len(values) > 0 {
@@ -134,14 +141,12 @@ func bodyOf(h http.Header, body string, in verify.Place) part {
 	}
 	p := part{kind: textBody, in: in, boundary: boundary}
 	switch {
-	case looksLikeJSON(body), strings.HasSuffix(media, "json"):
+	case looksLikeJSON(body) && (media != formMedia || json.Valid([]byte(body))):
 		p.kind = jsonBody
-	case media == formMedia:
+	case media == formMedia, looksLikeForm(body):
 		p.kind = formBody
 	case strings.HasPrefix(media, "multipart/") && boundary != "":
 		p.kind = multipart
-	case looksLikeForm(body):
-		p.kind = formBody
 	}
 	return p
 }
@@ -151,6 +156,8 @@ const formMedia = "application/x-www-form-urlencoded"
 // byPlace redacts the fields of the index, and notes their values.
 func (f *Found) byPlace(p part, text string) string {
 	switch p.kind {
+	case clean:
+		return text
 	case header:
 		return f.header(p.name, text)
 	case field:

@@ -56,10 +56,11 @@ func (p *Policy) AddHeader(name string) error {
 	if name == "" || strings.ContainsAny(name, " \t\r\n:") {
 		return fmt.Errorf("%q is no name of a header", name)
 	}
-	if slices.Contains([]string{"Content-Type", "Content-Length", "Content-Encoding", "Transfer-Encoding", "Host"}, http.CanonicalHeaderKey(name)) {
+	name = http.CanonicalHeaderKey(name)
+	if slices.Contains([]string{"Content-Type", "Content-Length", "Content-Encoding", "Transfer-Encoding", "Host"}, name) {
 		return fmt.Errorf("%s says how a body is read or where a request goes, and holds no secret", name)
 	}
-	p.add(verify.Field{Name: http.CanonicalHeaderKey(name), In: verify.InHeader, Kind: verify.Credential})
+	p.add(verify.Field{Name: name, In: verify.InHeader, Kind: verify.Credential})
 	return nil
 }
 

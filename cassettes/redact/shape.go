@@ -90,13 +90,18 @@ func (f *Found) findSIDs(v *view, start, end int, spans []span) []span {
 			continue
 		}
 		sid := v.text[i : i+sidLength]
-		if !f.policy.hides(sid) || IsPseudonym(sid) {
+		if hidden := f.policy.hides(sid); IsPseudonym(sid) || !hidden && !f.restores || !isSID(sid) {
+			continue
+		} else if f.mine(sid, ""); !hidden { // the tape may come from a policy that hides it
 			continue
 		}
 		p := Pseudonym(sid)
-		f.mine(sid, p)
 		from, to := v.span(i, i+sidLength)
-		spans = append(spans, span{from, to, p, "SID"})
+		what := "SID"
+		if isCredentialSID(sid) {
+			what = "SID of an account or an API key"
+		}
+		spans = append(spans, span{from, to, p, what})
 		i += sidLength - 1
 	}
 	return spans
@@ -106,20 +111,27 @@ func (f *Found) findSIDs(v *view, start, end int, spans []span) []span {
 // first no zero, perhaps with spaces, dots, hyphens and brackets between them.
 // Source: ITU-T E.164.
 func phoneEnd(text string, i int) int {
-	end, digits, between := i, 0, 0
-	for j := i + 1; j < len(text) && digits <= 15; j++ {
-		switch c := text[j]; {
+	const least, most = 7, 15
+	end := i // of the last group of digits with which there are not too many
+	for j, digits, between := i+1, 0, 0; j <= len(text); j++ {
+		c := byte(0)
+		if j < len(text) {
+			c = text[j]
+		}
+		switch {
 		case '1' <= c && c <= '9', c == '0' && digits > 0:
 			digits++
-			end, between = j+1, 0
-		case strings.IndexByte(" .-()", c) >= 0 && digits > 0 && between < 2:
-			between++
-		default:
-			j = len(text)
+			between = 0
+			continue
+		case between == 0 && digits > most:
+			return end
+		case between == 0 && digits >= least:
+			end = j
 		}
-	}
-	if digits < 7 || digits > 15 {
-		return i
+		between++
+		if strings.IndexByte(" .-()", c) < 0 || digits == 0 || between > 2 {
+			break
+		}
 	}
 	return end
 }
@@ -147,9 +159,6 @@ func emailAround(text string, i int) (start, end int) {
 
 func isInUser(c byte) bool { return isWord(c) || c >= 0x80 || strings.IndexByte("._%+-'", c) >= 0 }
 
-// longestEscape is the length of \ud83d\ude00, two halves of one character.
-const longestEscape = 12
-
 // escapeEnds reports whether an escape, such as %20 or \n, ends at i: what it stands for is looked at in the view
 // without escapes, and is not to be torn apart here.
 func escapeEnds(text string, i int) bool {
@@ -163,8 +172,12 @@ func escapeEnds(text string, i int) bool {
 	return false
 }
 
+// longestUserinfo bounds how far back the // of a URL is looked for.
+const longestUserinfo = 512
+
 // isUserinfo reports whether before ends inside the authority of a URL.
 func isUserinfo(before string) bool {
+	before = before[max(0, len(before)-longestUserinfo):]
 	i := strings.LastIndex(before, "//")
 	return i >= 0 && !strings.ContainsAny(before[i+2:], "/?# \"<>\\")
 }

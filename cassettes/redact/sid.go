@@ -52,11 +52,14 @@ func Canonical(text []byte) {
 }
 
 // isSID reports whether s has the form of a SID: two capital letters and 32 hexadecimal digits.
-func isSID[T string | []byte](s T) bool {
-	if len(s) != sidLength || !isUpper(s[0]) || !isUpper(s[1]) {
+func isSID[T string | []byte](s T) bool { return len(s) == sidLength && startsSID(s) }
+
+// startsSID reports whether s is a SID, or what somebody took for one: two capital letters and hexadecimal digits.
+func startsSID[T string | []byte](s T) bool {
+	if len(s) < 2 || !isUpper(s[0]) || !isUpper(s[1]) {
 		return false
 	}
-	for i := 2; i < sidLength; i++ {
+	for i := 2; i < len(s); i++ {
 		if _, ok := hexDigit(s[i]); !ok {
 			return false
 		}

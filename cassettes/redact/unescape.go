@@ -103,6 +103,9 @@ func (v *view) unescape() *view {
 	return next
 }
 
+// longestEscape is the length of \ud83d\ude00, two halves of one character.
+const longestEscape = 12
+
 // unescapeOne returns what the escape at the start of s stands for and its length, which is 0 if s
 // does not start with an escape.
 func unescapeOne(s string) (string, int) {
@@ -114,7 +117,7 @@ func unescapeOne(s string) (string, int) {
 	case '\\':
 		return unescapeBackslash(s)
 	case '&':
-		if end := strings.IndexByte(s, ';'); end > 1 && end < 12 {
+		if end := strings.IndexByte(s[:min(len(s), longestEscape)], ';'); end > 1 {
 			if char := html.UnescapeString(s[:end+1]); char != s[:end+1] {
 				return char, end + 1
 			}

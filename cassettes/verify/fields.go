@@ -14,7 +14,7 @@ const (
 	Token      Kind = "opaque token"                     // keys, signatures, device tokens
 	Address    Kind = "phone number or e-mail address"   // what a verification is sent to
 	IP         Kind = "IP address"                       //
-	URL        Kind = "URL"                              // one that may embed a secret
+	URL        Kind = "URL that may hold a secret"       //
 	Money      Kind = "amount of money"                  //
 	Text       Kind = "name or free text"                // or a structure of them
 	Message    Kind = "message that repeats what it got" // only what is recognised in it is redacted
@@ -187,7 +187,7 @@ func NewIndex(fields []Field) *Index {
 func (x *Index) Find(name string, outer []string, in Place, path string) (f Field, longer, ok bool) {
 	var buf [64]byte
 	last := name
-	if strings.ContainsAny(name, ".[") {
+	if strings.IndexByte(name, '.') >= 0 || strings.IndexByte(name, '[') >= 0 {
 		parts := SplitName(name)
 		if len(parts) == 0 {
 			return Field{}, false, false
