@@ -51,10 +51,14 @@ func TestTheSDKsParseEveryRedactedAnswer(t *testing.T) {
 	dir := t.TempDir()
 	live := map[string][]outcome{}
 	for _, s := range sdks {
-		recorder, base := proxy(t, "record", "--upstream", upstreamURL, "--cassette", filepath.Join(dir, s.name+".yaml"))
+		tape := filepath.Join(dir, s.name+".yaml")
+		recorder, base := proxy(t, "record", "--upstream", upstreamURL, "--cassette", tape)
 		live[s.name] = s.run(t, base)
 		if code := recorder.stop(t); code != 0 {
 			t.Errorf("%s: the recording ended with exit code %d: %s", s.name, code, recorder.stderr.String())
+		}
+		if out, code := lint(t, tape); code != 0 {
+			t.Errorf("%s: lint finds %s", s.name, out)
 		}
 		s.checkLive(t, live[s.name], operations)
 	}
