@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 
+	"gopkg.in/dnaeon/go-vcr.v3/cassette"
+
 	"github.com/twilio-vcr/twilio-vcr/cassettes"
 	"github.com/twilio-vcr/twilio-vcr/cassettes/redact"
 )
@@ -178,6 +180,62 @@ func TestWhatRedactionCanNotSeeThroughIsNotRecorded(t *testing.T) {
 	for place, text := range texts {
 		if strings.Contains(text, secret[1:]) {
 			t.Errorf("it is in %s", place)
+		}
+	}
+}
+
+func TestACallThatAReplayWillNotFindIsSaid(t *testing.T) {
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, `{"identity": "jane-doe-1234"}`)
+	}))
+	defer upstream.Close()
+	dir := t.TempDir()
+	settings := filepath.Join(dir, "settings.yaml")
+	if err := os.WriteFile(settings, []byte("redact:\n  fields: [Note]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const said = "a replay will not find it by this request"
+	for file, want := range map[string]bool{os.DevNull: true, settings: false} {
+		tape := filepath.Join(dir, filepath.Base(file)+".tape.yaml")
+		p := start(t, "record", "--cassette", tape, "--upstream", upstream.URL, "--config", file)
+		mustCall(t, p.url, "Note=jane-doe-1234")
+		p.end(t, syscall.SIGTERM)
+		if log := p.stderr.String(); strings.Contains(log, said) != want || strings.Contains(log+readAll(t, tape), "jane-doe") {
+			t.Errorf("%s: the log is %s", file, log)
+		}
+		player := start(t, "replay", "--cassette", tape, "--config", file)
+		if status, body := mustCall(t, player.url, "Note=jane-doe-1234"); (status == 501) != want {
+			t.Errorf("%s: the replay answers %d %s", file, status, body)
+		}
+		player.end(t, syscall.SIGTERM)
+	}
+}
+
+// TestTheREADMEShowsWhatIsOnTheTape redacts the call that the README shows, which is indented there.
+func TestTheREADMEShowsWhatIsOnTheTape(t *testing.T) {
+	_, text, _ := strings.Cut(readAll(t, "README.md"), "## What is on the tape")
+	text, _, _ = strings.Cut(text, "One table,")
+	var lines []string
+	for line := range strings.Lines(text) {
+		if code, ok := strings.CutPrefix(line, "    "); ok {
+			lines = append(lines, strings.TrimSpace(code))
+		}
+	}
+	if len(lines) != 8 {
+		t.Fatalf("the README shows %q", lines)
+	}
+	it := &cassette.Interaction{
+		Request: cassette.Request{
+			Method: "POST", URL: strings.TrimPrefix(lines[0], "POST "), Body: lines[2],
+			Headers: http.Header{"Authorization": {strings.TrimPrefix(lines[1], "Authorization: ")}, "Content-Type": {"application/x-www-form-urlencoded"}},
+		},
+		Response: cassette.Response{Body: lines[3]},
+	}
+	(&redact.Policy{}).Interaction(it)
+	for i, got := range []string{"POST " + it.Request.URL, "Authorization: " + it.Request.Headers.Get("Authorization"), it.Request.Body, it.Response.Body} {
+		if got != lines[4+i] {
+			t.Errorf("got\n%s\nthe README has\n%s", got, lines[4+i])
 		}
 	}
 }

@@ -23,7 +23,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 
 	"github.com/twilio-vcr/twilio-vcr/cassettes"
 	"github.com/twilio-vcr/twilio-vcr/cassettes/redact"
@@ -93,7 +92,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 	cli.HelpPrinter = func(w io.Writer, template string, data any) {
 		cli.HelpPrinterCustom(w, template, data, map[string]any{"wrapAt": func() int { return 80 }})
 	}
-	cli.FlagStringer = flagHelp
+	cli.FlagStringer = config.FlagHelp
 	app := &cli.App{
 		Name:                  "twilio-vcr",
 		Usage:                 "a recording and replaying reverse proxy for Twilio Verify",
@@ -120,7 +119,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 			UsageText:          "twilio-vcr " + string(command.mode) + " [flags]",
 			Description:        command.description + "\n\nExample:\n\n  " + command.example,
 			CustomHelpTemplate: commandHelp + settingsHelp,
-			Flags:              flags(command.mode),
+			Flags:              config.Flags(command.mode),
 			OnUsageError:       usageError,
 			HideHelpCommand:    true,
 			Action:             func(c *cli.Context) error { return serve(c, command.mode) },
@@ -132,7 +131,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 
 // cassetteCommand has the commands that work on files, and need no proxy.
 func cassetteCommand() *cli.Command {
-	configFlag := flags(config.Replay)[0]
+	configFlag := config.FileFlag()
 	cassette := &cli.Command{
 		Name:               "cassette",
 		Usage:              "look after cassettes: lint, redact",
@@ -219,37 +218,6 @@ Each flag is also a setting in twilio-vcr.yaml ("log-level: debug") and in the
 environment (TWILIO_VCR_LOG_LEVEL). Flags win, then the environment.
 `
 
-// flags declares the settings of mode as flags. What they are worth, config decides.
-func flags(mode config.Mode) []cli.Flag {
-	all := []cli.Flag{&cli.StringFlag{Name: "config", Usage: "`FILE` file of settings, in YAML", DefaultText: config.DefaultFile + ", if it is there"}}
-	for _, s := range config.Settings {
-		hidden := !s.ForMode(mode)
-		if s.Value == "" {
-			all = append(all, &cli.BoolFlag{Name: s.Name, Usage: s.Usage, Hidden: hidden})
-		} else {
-			all = append(all, &cli.StringFlag{Name: s.Name, Usage: "`" + s.Value + "` " + s.Usage, DefaultText: s.Default(), Hidden: hidden})
-		}
-	}
-	return all
-}
-
-// flagHelp returns a flag's help: its name and value, and what it does in the line below.
-func flagHelp(f cli.Flag) string {
-	name := "--" + f.Names()[0]
-	documented, ok := f.(cli.DocGenerationFlag)
-	if !ok {
-		return name
-	}
-	usage := documented.GetUsage()
-	if quoted, rest, ok := strings.Cut(strings.TrimPrefix(usage, "`"), "` "); ok {
-		name, usage = name+" "+quoted, rest
-	}
-	if text := documented.GetDefaultText(); text != "" && documented.TakesValue() {
-		usage += " (default: " + text + ")"
-	}
-	return name + "\n" + usage
-}
-
 var undefinedFlag = regexp.MustCompile(`^flag provided but not defined: -+(.*)$`)
 var missingValue = regexp.MustCompile(`^flag needs an argument: -+(.*)$`)
 var badSwitch = regexp.MustCompile(`^invalid boolean value "(.*)" for -+(.*): .*$`)
@@ -269,11 +237,11 @@ func usageError(c *cli.Context, err error, _ bool) error {
 
 // serve runs the proxy in one mode until the context of c ends.
 func serve(c *cli.Context, mode config.Mode) error {
-	cfg, err := load(c, mode)
+	cfg, err := config.FromFlags(c, mode)
 	if err != nil {
 		return codedError{err, exitUsage}
 	}
-	logger := newLogger(cfg, c.App.ErrWriter)
+	logger := proxy.NewLogger(cfg.LogFormat, cfg.LogLevel, c.App.ErrWriter)
 	journal := proxy.NewJournal(logger)
 	policy := cfg.Redact
 	tape, err := open(cfg, policy, journal.Report)
@@ -377,37 +345,6 @@ func policyFor(c *cli.Context) (*redact.Policy, error) {
 		return nil, codedError{err, exitUsage}
 	}
 	return cfg.Redact, nil
-}
-
-// load asks config for what the flags, the environment and the file say.
-func load(c *cli.Context, mode config.Mode) (*config.Config, error) {
-	if c.Args().Present() {
-		return nil, fmt.Errorf("%q is no flag; \"twilio-vcr %s --help\" lists the flags", c.Args().First(), mode)
-	}
-	given := map[string]string{}
-	for _, s := range config.Settings {
-		if c.IsSet(s.Name) {
-			given[s.Name] = fmt.Sprint(c.Value(s.Name))
-		}
-	}
-	return config.Load(mode, config.Sources{File: c.String("config"), Getenv: os.LookupEnv, Flags: given})
-}
-
-// newLogger returns the log of a run: a line an event, for people or for machines.
-func newLogger(cfg *config.Config, w io.Writer) *zap.Logger {
-	format := zap.NewProductionEncoderConfig()
-	format.EncodeTime = zapcore.RFC3339TimeEncoder
-	format.EncodeDuration = zapcore.StringDurationEncoder
-	encoder := zapcore.NewJSONEncoder(format)
-	if cfg.LogFormat == "console" {
-		format.EncodeTime = zapcore.TimeEncoderOfLayout("15:04:05.000")
-		encoder = zapcore.NewConsoleEncoder(format)
-	}
-	level, err := zapcore.ParseLevel(cfg.LogLevel)
-	if err != nil {
-		level = zapcore.InfoLevel // unreachable: config lets through zap's names only
-	}
-	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(w)), level))
 }
 
 // tape is the mode of a run: where answers come from, and where they are recorded.

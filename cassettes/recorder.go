@@ -51,30 +51,39 @@ func (r *Recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 		return own(failure, r.Report, e, Failed, req, start), nil
 	}
 	outcome := Recorded
-	if id, err := r.keep(req, body, reply, time.Since(start)); err == nil {
-		e.Interaction = id
-	} else {
+	if id, findable, err := r.keep(req, body, reply, time.Since(start)); err != nil {
 		outcome, e.Detail = Unrecorded, "not recorded: "+err.Error()
+	} else if e.Interaction = id; !findable {
+		e.Detail = unfindable
 	}
 	r.Report.send(e, outcome, reply.Response, start)
 	return reply.Response, nil
 }
 
-// keep captures what was said, redacts it and puts it on the cassette. It returns its number there.
-func (r *Recorder) keep(req *http.Request, body []byte, reply *reply, took time.Duration) (int, error) {
+// unfindable is said of an interaction that its own request will not find.
+const unfindable = "a replay will not find it by this request: the answer shows that something in the request is personal, " +
+	"and so it was redacted there too; name its field in redact.fields, then every request is redacted so"
+
+// keep captures what was said, redacts it and puts it on the cassette. It returns its number there, and whether
+// the same request will find it.
+func (r *Recorder) keep(req *http.Request, body []byte, reply *reply, took time.Duration) (id int, findable bool, err error) {
 	request, err := captureRequest(req, body)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	response, err := captureResponse(reply.Response, reply.body, took)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
+	asked := lookupRequest(req, body)
+	r.Policy.Request(&asked)
 	it := &cassette.Interaction{Request: request, Response: response}
 	found := r.Policy.Interaction(it)
-	id, err := r.Writer.Append(it, func(text string) error { return checkText(found, text) })
+	id, err = r.Writer.Append(it, func(text string) error { return checkText(found, text) })
 	if err == nil && r.Added != nil {
 		r.Added(it)
 	}
-	return id, err
+	recorded := it.Request
+	r.Policy.Request(&recorded)
+	return id, KeyOf(&asked) == KeyOf(&recorded), err
 }

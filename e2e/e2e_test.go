@@ -1,5 +1,5 @@
 // Package e2e runs the product as its users do: the real binary, with Prism on Twilio's own OpenAPI file in
-// the place of Twilio, and with the real twilio-go SDK and curl as clients.
+// the place of Twilio, and with the real SDKs of Twilio and curl as clients.
 package e2e
 
 import (

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"io"
 	"log"
 	"sync"
 	"time"
@@ -10,6 +11,24 @@ import (
 
 	"github.com/twilio-vcr/twilio-vcr/cassettes"
 )
+
+// NewLogger returns the log of a run: a line an event, for people (console) or for machines (json). Level is one
+// of zap's names.
+func NewLogger(format, level string, w io.Writer) *zap.Logger {
+	encoding := zap.NewProductionEncoderConfig()
+	encoding.EncodeTime = zapcore.RFC3339TimeEncoder
+	encoding.EncodeDuration = zapcore.StringDurationEncoder
+	encoder := zapcore.NewJSONEncoder(encoding)
+	if format == "console" {
+		encoding.EncodeTime = zapcore.TimeEncoderOfLayout("15:04:05.000")
+		encoder = zapcore.NewConsoleEncoder(encoding)
+	}
+	least, err := zapcore.ParseLevel(level)
+	if err != nil {
+		least = zapcore.InfoLevel // unreachable: config lets through zap's names only
+	}
+	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(w)), least))
+}
 
 // Journal tells of exchanges: a log line each, and their sum at the end. It is safe for concurrent use.
 type Journal struct {

@@ -36,6 +36,8 @@ func TestAPlaceholderHasTheKindOfItsValue(t *testing.T) {
 		{verify.IP, "2001:db8:1::7", "2001:db8::1"},
 		{verify.IP, "203.0.113.7, 2001:db8:1::7", "192.0.2.1, 2001:db8::1"},
 		{verify.IP, `for="[2001:db8:1::7]";by=203.0.113.7`, `for="[2001:db8::1]";by=192.0.2.1`},
+		{verify.IP, "203.0.113.7:4010", "192.0.2.1"},
+		{verify.IP, "127.0.0.1:4010", "127.0.0.1:4010"}, // everybody's
 		{verify.Money, "€39.99", "€1.00"},
 		{verify.Money, "1.234,56 EUR", "1.00 EUR"},
 		{verify.Money, "a lot", "redacted"},

@@ -133,7 +133,14 @@ func standForIPs(value string) []span {
 		case word == "" || word == "for" || word == "by" || word == "proto" || word == "host":
 		default:
 			with := ipv4
-			if addr, err := netip.ParseAddr(word); err == nil && addr.Is6() {
+			addr, err := netip.ParseAddr(word)
+			if port, portErr := netip.ParseAddrPort(word); err != nil && portErr == nil {
+				addr, err = port.Addr(), nil
+			}
+			switch {
+			case err == nil && addr.IsLoopback(): // which everybody has
+				with = word
+			case err == nil && addr.Is6():
 				with = ipv6
 			}
 			spans = append(spans, span{start: start, end: i, with: with})

@@ -69,6 +69,11 @@ func (p *Policy) Request(r *cassette.Request) *Found {
 	found.restores = true
 	known := p.cache.url(p, r.URL)
 	found.own = append(found.own, known.own...)
+	for _, name := range p.placed() { // what they hold may stand in the body too
+		for _, v := range r.Headers[name] {
+			found.header(name, v)
+		}
+	}
 	found.untilStable(func(s step) bool {
 		e := edit{found, s, false}
 		e.text(&r.Method, part{kind: other})

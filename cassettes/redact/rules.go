@@ -19,6 +19,7 @@ type Policy struct {
 	cache   cache
 	own     []verify.Field
 	index   *verify.Index // of own and verify.Fields; nil if own is empty
+	headers []string      // verify.PersonalHeaders and those of own; nil if there are none
 	regexps []pattern
 	allSIDs bool
 }
@@ -41,8 +42,19 @@ func (p *Policy) fields() *verify.Index {
 	return defaultIndex
 }
 
+// placed returns the headers that are redacted by their place, but for verify.SecretHeaders.
+func (p *Policy) placed() []string {
+	if p.headers != nil {
+		return p.headers
+	}
+	return verify.PersonalHeaders
+}
+
 func (p *Policy) add(f verify.Field) {
 	p.own = append(p.own, f)
+	if f.In == verify.InHeader {
+		p.headers = append(slices.Clone(p.placed()), f.Name)
+	}
 	p.index = verify.NewIndex(append(slices.Clone(p.own), verify.Fields...))
 }
 

@@ -141,8 +141,12 @@ var Fields = []Field{
 	{"message", InJSON, "", Message, "error 60200 repeats the phone number"},
 }
 
-// SecretHeaders are the headers that carry a credential, in canonical form.
-var SecretHeaders = headers(Credential)
+// SecretHeaders are the headers that carry a credential, in canonical form, and PersonalHeaders those that tell
+// where the client is.
+var (
+	SecretHeaders   = headers(Credential)
+	PersonalHeaders = headers(IP)
+)
 
 func headers(kind Kind) []string {
 	var names []string
