@@ -131,6 +131,9 @@ func TestAWholeFlowReplaysWithRealValuesAndWithPseudonyms(t *testing.T) {
 							t.Errorf("%s: call %d got\n%s, live it was\n%s", name, i, got, live[i])
 						}
 					}
+					if want := strings.ReplaceAll(live[4], flowNumber, "+15005550006"); c == realCaller && replayed[4] != want {
+						t.Errorf("%s: the caller got\n%s, live it was\n%s", arguments, replayed[4], want)
+					}
 					if c == realCaller && replayed[0] != live[0] && sids == "credentials" {
 						t.Errorf("the caller got\n%s, live it was\n%s", replayed[0], live[0])
 					}

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"gopkg.in/dnaeon/go-vcr.v3/cassette"
+
+	"github.com/twilio-vcr/twilio-vcr/cassettes/redact"
 )
 
 // nastyParts are what go-vcr's own writer, YAML readers and people stumble over.
@@ -128,6 +130,51 @@ func TestJSONIsReadableOnTheTape(t *testing.T) {
 	want := `        body: '{"sid": "VE1", "to": "+15017122661", "it''s": "Zoë"}'` + "\n"
 	if !strings.Contains(string(text), want) {
 		t.Errorf("the tape has no line %q:\n%s", want, text)
+	}
+}
+
+func TestTheNumbersOfAMessageAreNotTakenForACode(t *testing.T) {
+	body := `{"note": "` + strings.Repeat("x", 988) + `"}`
+	for _, code := range []string{"1000", "1234"} {
+		it := exampleUpdate(exampleSID, "approved", 200, body)
+		it.Request.Body += "&CustomCode=" + code
+		it.Request.ContentLength = 1234
+		found := (&redact.Policy{}).Interaction(it)
+		text, err := encode(it, stockDash)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := checkText(found, string(text)); err != nil {
+			t.Errorf("%s: %v\n%s", code, err, text)
+		}
+	}
+}
+
+func TestWhatIsLeftIsSaidWithItsPlace(t *testing.T) {
+	it := exampleUpdate(exampleSID, "approved", 200, "{}")
+	it.Request.Body += "&CustomCode=48291357"
+	found := (&redact.Policy{}).Interaction(it)
+	for place, put := range map[string]func(string){
+		"request.body":     func(s string) { it.Request.Body = s },
+		"request.url":      func(s string) { it.Request.URL = "https://verify.twilio.com/" + s },
+		"request.headers":  func(s string) { it.Request.Headers.Set("X-A", s) },
+		"request.form":     func(s string) { it.Request.Form.Set("b", s) },
+		"response.body":    func(s string) { it.Response.Body = "a\nb " + s },
+		"response.trailer": func(s string) { it.Response.Trailer = http.Header{"X-T": {s}} },
+		"response.status":  func(s string) { it.Response.Status = "200 " + s },
+	} {
+		for _, dash := range []int{0, stockDash} {
+			put("48291357")
+			text, err := encode(it, dash)
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = checkText(found, string(text))
+			if err == nil || !strings.HasPrefix(err.Error(), place+": ") || strings.Contains(err.Error(), "48291357") {
+				t.Errorf("got %v, want %s", err, place)
+			}
+			put("x")
+		}
 	}
 }
 

@@ -164,11 +164,7 @@ func (w *jsonWalk) token(t jsonToken) {
 		w.name = unquoteJSON(text)
 		return
 	case jsonOpen:
-		kind := w.kind()
-		if kind == verify.Message {
-			kind = verify.Readable
-		}
-		w.kinds, w.depth = append(w.kinds, kind), append(w.depth, len(w.outer))
+		w.kinds, w.depth = append(w.kinds, w.kind()), append(w.depth, len(w.outer))
 		if w.name != "" {
 			w.outer = append(w.outer, w.name)
 		}

@@ -1,6 +1,7 @@
 package redact
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -107,8 +108,9 @@ func TestAFormKeepsItsOrderItsDuplicatesAndItsEscapes(t *testing.T) {
 		"Tags=%7B%22tenant%22%3A+%221234%22%2C+%22n%22%3A7%2C+%22ok%22%3Atrue%2C+%22none%22%3Anull%7D":                    "Tags=%7B%22tenant%22%3A+%221111%22%2C+%22n%22%3A1%2C+%22ok%22%3Afalse%2C+%22none%22%3Anull%7D",
 		"Details.Fields=%7B%22label%22%3A%22Action%22%7D&Details.Message=Hi+John&Binding.Secret=GEZDGNBVGY3TQOJQGEZDGNBV": "Details.Fields=%7B%22label%22%3A%22redacted%22%7D&Details.Message=redacted&Binding.Secret=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
 		"Whatever=%7B%22identity%22%3A%22jane%22%7D&Note=https%3A%2F%2Fh%2F%3FTo%3D%252B15017122661":                      "Whatever=%7B%22identity%22%3A%22redacted%22%7D&Note=https%3A%2F%2Fh%2F%3FTo%3D%252B15005550006",
-		"Status=approved": "Status=approved",
-		"=&&==":           "=&&==",
+		"Tags=%7B%22a%22:%20%22b%22%7D":                                                                                   "Tags=%7B%22a%22:%20%22redacted%22%7D",
+		"Status=approved":                                                                                                 "Status=approved",
+		"=&&==":                                                                                                           "=&&==",
 	} {
 		it := recorded(t, &Policy{}, "POST "+service+"/Verifications", formMedia, body, "{}")
 		if it.Request.Body != want {
@@ -189,6 +191,85 @@ func TestAValueIsRedactedWhereverElseItStands(t *testing.T) {
 	}
 }
 
+func TestWhatStandsElsewhereKeepsItsSurroundings(t *testing.T) {
+	glued := "x" + base64.StdEncoding.EncodeToString([]byte("ab48291357cd"))
+	for _, c := range []struct{ form, answer, want string }{
+		// A placeholder has no value of another field in it, and a plain word is no part of another.
+		{"Identity=example&To=jane%40corp.example", `{"to": "jane@corp.example", "note": "an example"}`, `{"to": "redacted@example.com", "note": "an example"}`},
+		{"Identity=friendly", `{"friendly_name": "unfriendly", "note": "a friendly man"}`, `{"friendly_name": "unfriendly", "note": "a redacted man"}`},
+		// Base64 may begin anywhere, also in a path.
+		{"CustomCode=48291357", `{"note": "` + glued + `"}`, `{"note": "xYW000000000000Nk"}`},
+		{"CustomCode=48291357", `{"note": "/v2/NDgyOTEzNTc/x"}`, `{"note": "/v2/00000000000/x"}`},
+		{"Status=x", `{"note": "token=abc&Code=1234"}`, `{"note": "token=00000000000000000000000000000000&Code=1111"}`},
+		{"Status=x", `{"message": {"to": "+15017122661", "x": "y"}}`, `{"message": {"to": "+15005550006", "x": "y"}}`},
+		{"Status=x", `{"note": "\nfoo@bar.example"}`, `{"note": "\nredacted@example.com"}`},
+	} {
+		it := recorded(t, &Policy{}, "POST "+service+"/Verifications", formMedia, c.form, c.answer)
+		if it.Response.Body != c.want {
+			t.Errorf("%s: got\n%s, want\n%s", c.form, it.Response.Body, c.want)
+		}
+	}
+}
+
+func TestJSONStaysJSONWhateverTheCredentialIs(t *testing.T) {
+	for password, c := range map[string]struct{ answer, want string }{
+		"1e5":          {`{"n": 1e5}`, `{"n": 1e1}`},
+		"u0041bcd1234": {`{"n": "\u0041bcd1234"}`, `{"n": "redacted"}`},
+		`","x":"`:      {`{"n":"a","x":"b"}`, `{"n":"a","x":"b"}`},
+	} {
+		it := exchange(basic(account, password), "")
+		it.Response.Body = c.answer
+		(&Policy{}).Interaction(it)
+		if it.Response.Body != c.want {
+			t.Errorf("%s: got %s, want %s", password, it.Response.Body, c.want)
+		}
+	}
+}
+
+func TestALengthIsNotTakenForACode(t *testing.T) {
+	body := `{"note": "` + strings.Repeat("x", 988) + `"}`
+	it := recorded(t, &Policy{}, "POST "+service, formMedia, "CustomCode=1000", body)
+	it.Response.Headers.Set("Content-Length", "1000")
+	it.Response.ContentLength = 1000
+	(&Policy{}).Interaction(it)
+	if it.Response.Headers.Get("Content-Length") != "1000" || it.Response.ContentLength != 1000 {
+		t.Errorf("the length is %v, %d", it.Response.Headers, it.Response.ContentLength)
+	}
+}
+
+// A match key is made of what Request leaves, a tape holds what Interaction leaves: they must be the same, also
+// when the policy has seen the request before.
+func TestARequestIsRedactedAlikeForTheTapeAndForTheLookup(t *testing.T) {
+	ruled := &Policy{}
+	right(t, ruled.AddHeader("X-Tenant"), ruled.Allow("Verifications"), ruled.AddPattern(`cust-\d+`, "cust-0"))
+	all := &Policy{}
+	all.AllSIDs()
+	for name, policy := range map[string]*Policy{"default": {}, "ruled": ruled, "all": all} {
+		for _, c := range []struct{ target, media, body string }{
+			{service + "/Verifications/VE0123456789abcdef0123456789abcdef", formMedia, "Status=approved"},
+			{service + "/Verifications/+15017122661", formMedia, "Status=approved&Note=%2B15017122661"},
+			{service + "/Entities/jane-doe-17/x?y=jane-doe-17", formMedia, "Note=jane-doe-17&Tenant=acme-corporation&Ip=203.0.113.7"},
+			{service + "/x/cust-17?Code=123456", "application/json", `{"note": "cust-18", "x": "123456 +4917512345678"}`},
+			{service + "/" + account, "text/plain", "hello " + token + " " + account},
+		} {
+			headers := http.Header{"Content-Type": {c.media}, "Authorization": {basic(account, token)}, "X-Tenant": {"acme-corporation"}, "X-Forwarded-For": {"203.0.113.7"}}
+			it := &cassette.Interaction{Request: cassette.Request{Method: "POST", URL: "https://verify.twilio.com" + c.target, Body: c.body, Headers: headers.Clone()}}
+			policy.Interaction(it)
+			for range 2 {
+				asked := &cassette.Request{Method: "POST", URL: "https://verify.twilio.com" + c.target, Body: c.body, Headers: headers}
+				found := policy.Request(asked)
+				if asked.URL != it.Request.URL || asked.Body != it.Request.Body {
+					t.Errorf("%s: a lookup has\n%s %s, the tape has\n%s %s", name, asked.URL, asked.Body, it.Request.URL, it.Request.Body)
+				}
+				va := "VAaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+				if got := found.Restore(Pseudonym(va)); got != va {
+					t.Errorf("%s: the caller's own SID is %s", name, got)
+				}
+			}
+		}
+	}
+}
+
 func TestAWordOfTheAPIIsNotTakenForSomebodysName(t *testing.T) {
 	body := url.Values{"Metadata": {`{"os": "approved", "via": "sms", "kind": "friendly_name", "n": 2015}`}, "Identity": {"status"}}.Encode()
 	answer := `{"status": "approved", "channel": "sms", "friendly_name": "x", "date_created": "2015-07-30T20:00:00Z"}`
@@ -247,11 +328,11 @@ func TestAllSIDsArePseudonymsIfThePolicySaysSo(t *testing.T) {
 	policy := &Policy{}
 	policy.AllSIDs()
 	const va, ve = "VA0123456789abcdef0123456789abcdef", "VE0123456789abcdef0123456789abcdef"
-	it := recorded(t, policy, "POST /v2/Services/"+va+"/Verifications/"+ve, formMedia, "Status=approved", `{"sid": "`+ve+`", "account_sid": "`+account+`"}`)
+	it := recorded(t, policy, "POST /v2/Services/"+va+"/Verifications/"+ve, formMedia, "Status=approved", `{"sid": "`+ve+`", "account_sid": "`+account+`", "x": "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"}`)
 	if want := "https://verify.twilio.com/v2/Services/" + Pseudonym(va) + "/Verifications/" + Pseudonym(ve); it.Request.URL != want {
 		t.Errorf("got %s, want %s", it.Request.URL, want)
 	}
-	if want := `{"sid": "` + Pseudonym(ve) + `", "account_sid": "` + Pseudonym(account) + `"}`; it.Response.Body != want {
+	if want := `{"sid": "` + Pseudonym(ve) + `", "account_sid": "` + Pseudonym(account) + `", "x": "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"}`; it.Response.Body != want {
 		t.Errorf("got %s, want %s", it.Response.Body, want)
 	}
 }
