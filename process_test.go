@@ -171,6 +171,34 @@ func TestManyClientsReplayTheSame(t *testing.T) {
 	}
 }
 
+func TestAFullDiskLeavesACassetteThatIsRedactedAsItWas(t *testing.T) {
+	upstream, _ := echoServer(t)
+	dir := t.TempDir()
+	tape := filepath.Join(dir, "c.yaml")
+	p := start(t, "record", "--cassette", tape, "--upstream", upstream.URL)
+	for i := range 12 {
+		mustCall(t, p.url, fmt.Sprintf("Status=approved&Note=jane-%d", i))
+	}
+	p.end(t, syscall.SIGTERM)
+	before := readAll(t, tape)
+	settings := filepath.Join(dir, "settings.yaml")
+	if err := os.WriteFile(settings, []byte("redact: {fields: [Note]}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("sh", "-c", `ulimit -f 20; exec twilio-vcr "$@"`, "sh", "cassette", "redact", "--config", settings, tape)
+	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState.ExitCode() != 1 || !strings.Contains(string(out), "it is as it was before") {
+		t.Errorf("%v: %s", err, out)
+	}
+	if readAll(t, tape) != before {
+		t.Error("the cassette has changed")
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil || len(files) != 2 {
+		t.Errorf("there are %v, %v", files, err)
+	}
+}
+
 func TestAFullDiskStopsTheRecordingBeforeUpstreamIsCalled(t *testing.T) {
 	upstream, calls := echoServer(t)
 	tape := filepath.Join(t.TempDir(), "full.yaml")

@@ -106,6 +106,15 @@ func TestLintFindsWhatIsWrongAndWhere(t *testing.T) {
 	}
 }
 
+func TestLintNotesWhatIsAskedForAlike(t *testing.T) {
+	findings := linted(t, func(it *cassette.Interaction) { // the second one is "canceled"
+		it.Request.Body, it.Request.Form = "Status=canceled", nil
+	})
+	if len(findings) != 1 || !findings[0].Note || findings[0].String() != "note: "+findings[0].File+": interaction 0: request: 2 interactions are asked for alike, the last is 1; they answer in this order, with --play once each once" {
+		t.Errorf("found %v", findings)
+	}
+}
+
 func TestLintLooksIntoCompressedBodiesAndComments(t *testing.T) {
 	var packed bytes.Buffer
 	z := gzip.NewWriter(&packed)

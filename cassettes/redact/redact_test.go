@@ -308,6 +308,7 @@ func fuzzed(t *testing.T, it *cassette.Interaction, values ...string) {
 
 func FuzzForm(f *testing.F) {
 	f.Add("Status=approved&", "&x=%zz&&=", uint8(0))
+	f.Add("[", "0", uint8(2))
 	f.Add("To=%2B1501", "7122661&Tags=%7B%22a%22%3A1%7D", uint8(2))
 	f.Fuzz(func(t *testing.T, before, after string, which uint8) {
 		p := planted[int(which)%len(planted)]
