@@ -108,12 +108,12 @@ func (f *Found) findSIDs(v *view, start, end int, spans []span) []span {
 }
 
 // phoneEnd returns where the phone number ends whose plus is at i, or i if none is there: 7 to 15 digits, the
-// first no zero, perhaps with spaces, dots, hyphens and brackets between them.
+// first no zero, in a row, or else with spaces, dots, hyphens and brackets between them.
 // Source: ITU-T E.164.
 func phoneEnd(text string, i int) int {
 	const least, most = 7, 15
 	end := i // of the last group of digits with which there are not too many
-	for j, digits, between := i+1, 0, 0; j <= len(text); j++ {
+	for j, digits, between, groups := i+1, 0, 0, 0; j <= len(text); j++ {
 		c := byte(0)
 		if j < len(text) {
 			c = text[j]
@@ -123,12 +123,17 @@ func phoneEnd(text string, i int) int {
 			digits++
 			between = 0
 			continue
-		case between == 0 && digits > most:
+		case between > 0: // no group ends here
+		case digits > most:
 			return end
-		case between == 0 && digits >= least:
+		case digits >= least:
 			end = j
+			if groups == 0 {
+				return end
+			}
 		}
 		between++
+		groups++
 		if strings.IndexByte(" .-()", c) < 0 || digits == 0 || between > 2 {
 			break
 		}
