@@ -48,7 +48,7 @@ func appendField(b []byte, s string) []byte {
 
 // splitURL returns the escaped path and the query of a URL, also of one that net/url refuses.
 func splitURL(raw string) (path, query string) {
-	if _, rest, ok := strings.Cut(raw, "://"); ok {
+	if scheme, rest, ok := strings.Cut(raw, "://"); ok && !strings.ContainsAny(scheme, "/?#") {
 		raw = rest
 		if i := strings.IndexAny(raw, "/?#"); i >= 0 {
 			raw = raw[i:]

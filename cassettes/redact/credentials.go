@@ -18,7 +18,6 @@ const shortest = 8
 type credentials struct {
 	finder finder
 	sids   []standIn
-	least  int // the length of the shortest value to look for
 	// torn says that a value has characters at which a form or a text ends: a step that takes fields apart must
 	// not come before the one that looks for it.
 	torn bool
@@ -169,12 +168,6 @@ func (c *credentials) add(value string) {
 			c.addOne(v)
 		}
 	}
-	c.least = 0
-	for _, l := range c.finder.literals {
-		if c.least == 0 || len(l.text) < c.least {
-			c.least = len(l.text)
-		}
-	}
 }
 
 func (c *credentials) addOne(value string) {
@@ -196,7 +189,7 @@ func (c *credentials) addOne(value string) {
 		c.addLiteral(strings.ReplaceAll(value, " ", "+"))
 	}
 	if len(value) >= shortest {
-		c.finder.addBase64(value, credentialOf)
+		c.finder.addBase64(value)
 	}
 }
 
@@ -217,4 +210,20 @@ func mask(value string) string {
 		return strings.Repeat("1", len(value))
 	}
 	return strings.Repeat("0", len(value))
+}
+
+// addBase64 adds what a credential always looks like inside base64. A cached finder can have it: credentials are
+// few, and the same for many exchanges.
+func (f *finder) addBase64(value string) {
+	for offset := range 3 {
+		padded := make([]byte, offset, offset+len(value))
+		padded = append(padded, value...)
+		// Before and after the characters that are made of value alone stand some with bits of its neighbours.
+		first, last := (offset*8+5)/6, len(padded)*8/6
+		for _, enc := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
+			text := enc.EncodeToString(padded)[first:last]
+			from, to := -(first - offset*8/6), len(text)+min(len(padded)*8%6, 1)
+			f.add(literal{text: text, spans: []span{{from, to, strings.Repeat("0", to-from), credentialOf + " in base64"}}})
+		}
+	}
 }

@@ -1,7 +1,7 @@
 package redact
 
 import (
-	"encoding/base64"
+	"slices"
 	"strings"
 )
 
@@ -14,51 +14,47 @@ type literal struct {
 
 // finder finds many values in one reading of a text. It is safe for concurrent use once nothing is added.
 type finder struct {
-	literals []literal
-	byStart  map[uint32][]int // the literals that begin with four bytes, by their numbers
-	starts   [32]uint64       // a bit is set for each of these beginnings: nearly all places of a text are none
-	short    []int            // literals of less than four bytes
+	least   int                // the length of the shortest literal; 0 if there is none
+	buckets map[uint32]*bucket // the literals, by their first four bytes
+	starts  [32]uint64         // a bit is set for each of these beginnings: nearly all places of a text are none
+	short   []literal          // those of less than four bytes
+}
+
+// bucket is the literals that begin alike. A long list of phone numbers has many of these.
+type bucket struct {
+	lengths  []int
+	literals map[string]literal
 }
 
 // add adds a literal, unless one with its text is there.
 func (f *finder) add(l literal) {
-	if len(l.text) == 0 {
+	if l.text == "" {
 		return
 	}
-	n := len(f.literals)
-	if len(l.text) >= 4 {
-		for _, other := range f.byStart[fourBytes(l.text, 0)] {
-			if f.literals[other].text == l.text {
-				return
-			}
-		}
+	if f.least == 0 || len(l.text) < f.least {
+		f.least = len(l.text)
 	}
-	f.literals = append(f.literals, l)
 	if len(l.text) < 4 {
-		f.short = append(f.short, n)
+		f.short = append(f.short, l)
 		return
 	}
-	if f.byStart == nil {
-		f.byStart = map[uint32][]int{}
+	if f.buckets == nil {
+		f.buckets = map[uint32]*bucket{}
 	}
 	start := fourBytes(l.text, 0)
-	f.byStart[start] = append(f.byStart[start], n)
-	bit := startBit(start)
-	f.starts[bit/64] |= 1 << (bit % 64)
-}
-
-// addBase64 adds what value always looks like inside base64.
-func (f *finder) addBase64(value, what string) {
-	for offset := range 3 {
-		padded := make([]byte, offset, offset+len(value))
-		padded = append(padded, value...)
-		// Before and after the characters that are made of value alone stand some with bits of its neighbours.
-		first, last := (offset*8+5)/6, len(padded)*8/6
-		for _, enc := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
-			text := enc.EncodeToString(padded)[first:last]
-			from, to := -(first - offset*8/6), len(text)+min(len(padded)*8%6, 1)
-			f.add(literal{text: text, spans: []span{{from, to, strings.Repeat("0", to-from), what + " in base64"}}})
-		}
+	b := f.buckets[start]
+	if b == nil {
+		b = &bucket{literals: map[string]literal{}}
+		f.buckets[start] = b
+		bit := startBit(start)
+		f.starts[bit/64] |= 1 << (bit % 64)
+	}
+	if _, known := b.literals[l.text]; known {
+		return
+	}
+	b.literals[l.text] = l
+	if !slices.Contains(b.lengths, len(l.text)) {
+		b.lengths = append(b.lengths, len(l.text))
 	}
 }
 
@@ -71,35 +67,48 @@ func startBit(start uint32) uint32 { return start * 0x9e3779b1 >> 21 }
 
 // find adds to spans where the values stand in v.
 func (f *finder) find(v *view, spans []span) []span {
-	if f.byStart != nil {
+	if len(v.text) < f.least {
+		return spans
+	}
+	if f.buckets != nil {
 		for i := 0; i+4 <= len(v.text); i++ {
 			start := fourBytes(v.text, i)
 			if bit := startBit(start); f.starts[bit/64]>>(bit%64)&1 == 0 {
 				continue
 			}
-			for _, n := range f.byStart[start] {
-				spans = f.literals[n].at(v, i, spans)
+			if b := f.buckets[start]; b != nil {
+				spans = b.find(v, i, spans)
 			}
 		}
 	}
-	for _, n := range f.short {
-		l := &f.literals[n]
+	for _, l := range f.short {
 		for from := 0; ; {
 			i := strings.Index(v.text[from:], l.text)
 			if i < 0 {
 				break
 			}
-			spans = l.at(v, from+i, spans)
+			spans = l.put(v, from+i, spans)
 			from += i + 1
 		}
 	}
 	return spans
 }
 
-// at adds what is replaced if l stands at i of v.
-func (l *literal) at(v *view, i int, spans []span) []span {
-	end := i + len(l.text)
-	if end > len(v.text) || v.text[i:end] != l.text || l.word && !isWholeWord(v.text, i, end) {
+// find adds to spans what is replaced at i of v.
+func (b *bucket) find(v *view, i int, spans []span) []span {
+	for _, n := range b.lengths {
+		if i+n <= len(v.text) {
+			if l, ok := b.literals[v.text[i:i+n]]; ok {
+				spans = l.put(v, i, spans)
+			}
+		}
+	}
+	return spans
+}
+
+// put adds to spans what is replaced of l, which stands at i of v.
+func (l literal) put(v *view, i int, spans []span) []span {
+	if l.word && !(v.inside && len(l.text) >= shortest) && !isWholeWord(v.text, i, i+len(l.text)) {
 		return spans
 	}
 	for _, s := range l.spans {

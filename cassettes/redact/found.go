@@ -22,7 +22,7 @@ type Found struct {
 	hits        *[]Hit // nil if nobody asks
 	nested      int    // how many values this one is in
 	valuesOnly  bool   // what is told by its form alone is not looked for
-	restores    bool   // Restore will be asked for all SIDs, whatever the policy hides
+	restores    bool   // Restore will be called: it gives back SIDs that the policy doesn't hide, too
 }
 
 // standIn is a value of the caller's and what stands for it on the tape: "" for a SID's pseudonym, which is made
@@ -43,9 +43,9 @@ func (f *Found) hit(where func() string, what string) {
 	}
 }
 
-// mine notes what stands for a value of this exchange, so that Restore can give it back.
+// mine notes what stands for a value of a request, so that Restore can give it back.
 func (f *Found) mine(own, placeholder string) {
-	if s := (standIn{own, placeholder}); own != placeholder && !slices.Contains(f.own, s) {
+	if s := (standIn{own, placeholder}); f.restores && own != placeholder && !slices.Contains(f.own, s) {
 		f.own = append(f.own, s)
 	}
 }
@@ -67,14 +67,12 @@ func (f *Found) note(kind verify.Kind, value string) {
 }
 
 // variants returns value without one and more of its layers of escapes, and what each of these is base64 of.
-func variants(value string) []string {
-	plain := []string{value}
+func variants(value string) (all []string) {
 	for _, v := range unescaped(value, maxLayers) {
-		plain = append(plain, v.text)
+		all = append(all, v.text)
 	}
-	all := plain[1:]
-	for _, v := range plain {
-		if len(v) < shortestBase64 || len(v) > maxBase64Value {
+	for _, v := range append([]string{value}, all...) {
+		if len(v) < shortestBase64 || len(v) > maxBase64Value || !startsPrintable(strings.TrimRight(v, "=")) {
 			continue
 		}
 		if text, err := decodeBase64(v); err == nil && isPrintable(text) {
@@ -114,9 +112,6 @@ func (f *Found) noteOne(kind verify.Kind, value string) {
 		} else if s.with == emailUser && len(spans) == 2 {
 			f.address(value, email)
 		}
-	}
-	if len(value) >= shortest {
-		f.personal.addBase64(value, what)
 	}
 }
 
@@ -158,14 +153,12 @@ func (f *Found) find(text string, layers, depth int) (spans []span) {
 // findIn adds to spans what stands in v, and reports whether v may have escapes.
 func (f *Found) findIn(v *view, layers, depth int, spans []span) (all []span, escapes bool) {
 	for _, c := range f.credentials {
-		if len(v.text) >= c.least {
-			spans = c.finder.find(v, spans)
-		}
+		spans = c.finder.find(v, spans)
 	}
 	if f.personal != nil {
 		spans = f.personal.find(v, spans)
 	}
-	if f.valuesOnly {
+	if f.valuesOnly && f.personal == nil {
 		return spans, true
 	}
 	return f.findShapes(v, layers, depth, spans)

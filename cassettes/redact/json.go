@@ -47,7 +47,9 @@ func (s *jsonScanner) next() jsonToken {
 		case c == '"':
 			return s.string()
 		case c == '-' || '0' <= c && c <= '9':
-			return jsonToken{jsonNumber, start, s.while(isInNumber)}
+			t := jsonToken{jsonNumber, start, s.while(isInNumber)}
+			s.odd = s.odd || !json.Valid([]byte(s.text[start:t.end]))
+			return t
 		case isWord(c):
 			t := jsonToken{jsonWord, start, s.while(isWord)}
 			word := s.text[start:t.end]
@@ -233,7 +235,7 @@ func (w *jsonWalk) bare(kind verify.Kind, text string) string {
 		return text
 	case isWord(text[0]) && (text[0] < '0' || text[0] > '9'): // true, or what is no JSON
 		with = "false"
-	case kind == verify.Money && number.MatchString(text):
+	case kind == verify.Money && isNumber(text):
 		with = amount
 	default:
 		with = maskNumber(text)

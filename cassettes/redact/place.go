@@ -173,7 +173,7 @@ func (f *Found) urls(text string) string {
 
 // url returns a URL, or what stands behind a host, with the fields of the index redacted.
 func (f *Found) url(raw string) string {
-	if i := strings.Index(raw, "://"); i >= 0 {
+	if i := strings.Index(raw, "://"); i >= 0 && !strings.ContainsAny(raw[:i], "/?#") {
 		i += len("://")
 		return replaceTail(raw, i, f.hierarchy(raw[i:]))
 	}

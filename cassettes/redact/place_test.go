@@ -174,9 +174,9 @@ func TestPathsAndQueries(t *testing.T) {
 			t.Errorf("%s became\n%s, want\n%s", target, got, want)
 		}
 	}
-	it := &cassette.Interaction{Request: cassette.Request{URL: "https://AC1:s3cr3tt0ken@verify.twilio.com/v2?x=s3cr3tt0ken", RequestURI: "/v2/Services/VA/Entities/jane", RemoteAddr: "203.0.113.7:1234"}}
+	it := &cassette.Interaction{Request: cassette.Request{URL: "https://AC1:s3cr3tt0ken@verify.twilio.com/v2?x=s3cr3tt0ken", RequestURI: "/v2/Services/VA/Entities/jane?u=http://h", RemoteAddr: "203.0.113.7:1234"}}
 	(&Policy{}).Interaction(it)
-	if r := it.Request; r.URL != "https://REDACTED:REDACTED@verify.twilio.com/v2?x=00000000000" || r.RequestURI != "/v2/Services/VA/Entities/redacted" || strings.Contains(r.RemoteAddr, "203.0") {
+	if r := it.Request; r.URL != "https://REDACTED:REDACTED@verify.twilio.com/v2?x=00000000000" || r.RequestURI != "/v2/Services/VA/Entities/redacted?u=http://h" || strings.Contains(r.RemoteAddr, "203.0") {
 		t.Errorf("got %s, %s, %s", r.URL, r.RequestURI, r.RemoteAddr)
 	}
 }
@@ -198,7 +198,7 @@ func TestWhatStandsElsewhereKeepsItsSurroundings(t *testing.T) {
 		{"Identity=example&To=jane%40corp.example", `{"to": "jane@corp.example", "note": "an example"}`, `{"to": "redacted@example.com", "note": "an example"}`},
 		{"Identity=friendly", `{"friendly_name": "unfriendly", "note": "a friendly man"}`, `{"friendly_name": "unfriendly", "note": "a redacted man"}`},
 		// Base64 may begin anywhere, also in a path.
-		{"CustomCode=48291357", `{"note": "` + glued + `"}`, `{"note": "xYW000000000000Nk"}`},
+		{"CustomCode=48291357", `{"note": "` + glued + `"}`, `{"note": "00000000000000000"}`},
 		{"CustomCode=482913", `{"note": "/v2/NDgyOTEz/x"}`, `{"note": "/v2/00000000/x"}`},
 		{"Status=x", `{"note": "token=abc&Code=1234"}`, `{"note": "token=00000000000000000000000000000000&Code=1111"}`},
 		{"Status=x", `{"message": {"to": "+15017122661", "x": "y"}}`, `{"message": {"to": "+15005550006", "x": "y"}}`},
@@ -298,6 +298,16 @@ func TestPasskeysAndLists(t *testing.T) {
 	}
 	if want := `{"options":{"publicKey":{"rp":{"id":"example.com","name":"Example"},"user":{"id":"00000000000000000000000000000000","name":"redacted","displayName":"redacted"},"challenge":"00000000000000000000000000000000","timeout":600000}}}`; it.Response.Body != want {
 		t.Errorf("got %s", it.Response.Body)
+	}
+}
+
+func TestHeadersMayBeWrittenInAnyCase(t *testing.T) {
+	it := exchange(basic(account, token), "")
+	it.Request.Headers = http.Header{"authorization": {basic(account, token)}, "x-real-ip": {"203.0.113.7"}}
+	it.Response.Body = `{"note": "` + token + `"}`
+	(&Policy{}).Interaction(it)
+	if it.Request.Headers["authorization"][0] != "Basic REDACTED" || it.Request.Headers["x-real-ip"][0] != "192.0.2.1" || strings.Contains(it.Response.Body, token) {
+		t.Errorf("got %v, %s", it.Request.Headers, it.Response.Body)
 	}
 }
 

@@ -98,6 +98,14 @@ var (
 	number    = regexp.MustCompile(`^-?\d+(\.\d+)?$`)
 )
 
+func isDate(value string) bool {
+	return len(value) >= len(date) && value[4] == '-' && dateText.MatchString(value)
+}
+
+func isNumber(value string) bool {
+	return value != "" && value[len(value)-1] <= '9' && number.MatchString(value)
+}
+
 func standForAddress(value string) []span {
 	if len(value) > 6 && value[0] == '+' && strings.Trim(value[1:], "0123456789") == "" {
 		return []span{{start: 1, end: len(value), with: phone}} // nearly always
@@ -113,9 +121,11 @@ func standForAddress(value string) []span {
 
 func standForToken(value string) []span {
 	switch {
-	case base32Key.MatchString(value):
+	case value == "":
+		return nil
+	case (isUpper(value[0]) || '2' <= value[0] && value[0] <= '7') && base32Key.MatchString(value):
 		return whole(value, strings.Repeat("A", len(tokenZeros)))
-	case jwt.MatchString(value):
+	case strings.Count(value, ".") == 2 && jwt.MatchString(value):
 		return whole(value, jwtZeros)
 	}
 	return whole(value, tokenZeros)
@@ -157,16 +167,16 @@ func standForText(value string) []span {
 		return whole(value, Pseudonym(value))
 	case strings.TrimSpace(value) == "":
 		return nil
-	case phoneText.MatchString(value) && strings.Contains(value, "+"), emailText.MatchString(value):
+	case strings.Contains(value, "+") && phoneText.MatchString(value), strings.Contains(value, "@") && emailText.MatchString(value):
 		return standForAddress(value)
-	case dateText.MatchString(value):
+	case isDate(value):
 		if len(value) == len(date) {
 			return whole(value, date)
 		}
 		return whole(value, date+timeOfDay)
-	case uuidText.MatchString(value):
+	case len(value) == len(uuid) && uuidText.MatchString(value):
 		return whole(value, uuid)
-	case number.MatchString(value):
+	case isNumber(value):
 		return whole(value, maskNumber(value))
 	case strings.Contains(value, "://"):
 		return standFor(verify.URL, value)
@@ -212,9 +222,9 @@ func spreads(kind verify.Kind, value string) (word, ok bool) {
 	switch {
 	case letters+others < 4, isPlaceholder(value):
 		return false, false
-	case verify.IsWord(value), dateText.MatchString(value):
+	case verify.IsWord(value), isDate(value):
 		return false, false
-	case number.MatchString(value) && kind != verify.Code && others < 6:
+	case kind != verify.Code && others < 6 && isNumber(value):
 		return false, false
 	}
 	switch kind {

@@ -272,10 +272,11 @@ func (f *Found) header(name, value string) string {
 	if field.Kind != verify.Credential {
 		return f.value(field.Kind, func() string { return "header " + name }, verify.InJSON, value)
 	}
-	with := maskHeader(name, value)
+	canonical := http.CanonicalHeaderKey(name) // a cassette may have been written by hand
+	with := maskHeader(canonical, value)
 	if with != value {
 		if !slices.Contains(verify.SecretHeaders, name) { // one of the user's own; the others are noted already
-			f.note(verify.Credential, value)
+			f.credentials = append(f.credentials, f.policy.cache.get(canonical, value))
 		}
 		f.hit(func() string { return "header " + name }, string(verify.Credential))
 	}

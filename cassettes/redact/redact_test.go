@@ -345,6 +345,7 @@ func FuzzJSON(f *testing.F) {
 	f.Add(`{"metadata": {"n": 1e400, "b": true, "d": {}}}`, uint8(2))
 	f.Add(`"\ud800"`, uint8(3))
 	f.Add(`[[[[`, uint8(4))
+	f.Add(`0+1000000`, uint8(3))
 	f.Fuzz(func(t *testing.T, value string, which uint8) {
 		p := planted[int(which)%len(planted)]
 		quoted, err := json.Marshal(p.value)
@@ -420,6 +421,22 @@ func BenchmarkInteraction(b *testing.B) {
 				policy.Interaction(it)
 			}
 		})
+	}
+}
+
+// BenchmarkList is a list in which each entry has another number, name and token to look for everywhere.
+func BenchmarkList(b *testing.B) {
+	policy := &Policy{}
+	var body strings.Builder
+	for i := 0; body.Len() < 1<<20; i++ {
+		fmt.Fprintf(&body, `{"to": "+49175%08d", "identity": "jane-doe-%d", "token": "k3y%029d", "url": "https://verify.twilio.com/v2"},`, i, i, i)
+	}
+	text := "[" + body.String() + "null]"
+	b.SetBytes(int64(len(text)))
+	for b.Loop() {
+		it := exchange(basic(account, token), "")
+		it.Response.Body = text
+		policy.Interaction(it)
 	}
 }
 

@@ -31,7 +31,7 @@ func TestOwnRulesRedactWhatTheTableDoesNotKnow(t *testing.T) {
 	if want := "CustomerRef=redacted&Note=cust-0"; it.Request.Body != want {
 		t.Errorf("got %s, want %s", it.Request.Body, want)
 	}
-	if want := `{"links": [{"owner": "redacted"}], "owner": "00000000000000000000000000000000", "customer_ref": "redacted", "note": "in room 0, cust-0"}`; it.Response.Body != want {
+	if want := `{"links": [{"owner": "redacted"}], "owner": "0000000000000000", "customer_ref": "redacted", "note": "in room 0, cust-0"}`; it.Response.Body != want {
 		t.Errorf("got %s, want %s", it.Response.Body, want)
 	}
 	if got := it.Request.Headers.Get("X-Tenant"); got != Placeholder {

@@ -1,21 +1,19 @@
 package redact
 
 import (
-	"encoding/base64"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/twilio-vcr/twilio-vcr/cassettes/verify"
 )
 
 // findShapes adds to spans what is told by its form alone: SIDs, phone numbers with a plus, e-mail addresses,
-// and words that are base64 of a text in which something is found. It reports whether v may have escapes.
+// and words that are base64 of what is looked for. It reports whether v may have escapes.
 func (f *Found) findShapes(v *view, layers, depth int, spans []span) (all []span, escapes bool) {
 	text := v.text
 	for i := 0; i < len(text); {
 		class := classes[text[i]]
 		if class&inWord == 0 {
-			if class&isAt != 0 {
+			if class&isAt != 0 && !f.valuesOnly {
 				spans = f.putAddress(v, spans, i)
 			}
 			escapes = escapes || class&isEscape != 0
@@ -26,10 +24,10 @@ func (f *Found) findShapes(v *view, layers, depth int, spans []span) (all []span
 		for i++; i < len(text) && classes[text[i]]&inWord != 0; i++ {
 			seen |= classes[text[i]]
 		}
-		if i-start >= sidLength {
+		if i-start >= sidLength && !f.valuesOnly {
 			spans = f.findSIDs(v, start, i, spans)
 		}
-		if seen&isPlus != 0 {
+		if seen&isPlus != 0 && !f.valuesOnly {
 			for j := start; j < i; j++ {
 				if text[j] == '+' {
 					spans = f.putAddress(v, spans, j)
@@ -185,99 +183,4 @@ func isUserinfo(before string) bool {
 	before = before[max(0, len(before)-longestUserinfo):]
 	i := strings.LastIndex(before, "//")
 	return i >= 0 && !strings.ContainsAny(before[i+2:], "/?# \"<>\\")
-}
-
-// shortestBase64 is from which length a word is read as base64: five bytes.
-const shortestBase64 = 6
-
-// findBase64 adds a word if it is base64 of a text in which something is found. With a slash in it, it may be a
-// path, with base64 in one of its segments.
-func (f *Found) findBase64(v *view, start, end int, slash bool, layers, depth int, spans []span) []span {
-	spans = f.findInBase64(v, start, end, layers, depth, spans)
-	if !slash {
-		return spans
-	}
-	from := start
-	for i := start; i <= end; i++ {
-		if i == end || v.text[i] == '/' {
-			spans = f.findInBase64(v, from, i, layers, depth, spans)
-			from = i + 1
-		}
-	}
-	return spans
-}
-
-func (f *Found) findInBase64(v *view, start, end, layers, depth int, spans []span) []span {
-	word := v.text[start:end]
-	if len(word) < shortestBase64 || len(word)%4 == 1 || !startsPrintable(word) {
-		return spans
-	}
-	plain, err := decodeBase64(word)
-	if err != nil || !isPrintable(plain) || len(f.find(plain, layers, depth-1)) == 0 {
-		return spans
-	}
-	from, to := v.span(start, end)
-	return append(spans, span{from, to, strings.Repeat("0", len(word)), "base64 of a credential or a personal value"})
-}
-
-// sextets are the values of base64's digits, in both alphabets.
-var sextets = func() (all [256]byte) {
-	for _, enc := range []string{"+/", "-_"} {
-		for i, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789" + enc) {
-			all[c] = byte(i)
-		}
-	}
-	return all
-}()
-
-// startsPrintable reports whether the first bytes of what word is base64 of may be a text. Nearly no word that
-// is not base64 passes.
-func startsPrintable(word string) bool {
-	var plain [24]byte
-	n := 0
-	for i := 0; i+4 <= len(word) && n+3 <= len(plain); i += 4 {
-		a, b, c, d := sextets[word[i]], sextets[word[i+1]], sextets[word[i+2]], sextets[word[i+3]]
-		plain[n], plain[n+1], plain[n+2] = a<<2|b>>4, b<<4|c>>2, c<<6|d
-		n += 3
-	}
-	for i := 0; i < n; {
-		c := plain[i]
-		switch {
-		case c < ' ' && c != '\t' && c != '\n' && c != '\r', c == 0x7f:
-			return false
-		case c < utf8.RuneSelf:
-			i++
-		default:
-			r, width := utf8.DecodeRune(plain[i:n])
-			if r == utf8.RuneError && width == 1 && utf8.FullRune(plain[i:n]) {
-				return false
-			}
-			i += width
-		}
-	}
-	return true
-}
-
-// isPrintable reports whether s is a text.
-func isPrintable(s string) bool {
-	if !utf8.ValidString(s) {
-		return false
-	}
-	for i := 0; i < len(s); i++ {
-		if c := s[i]; c < ' ' && c != '\t' && c != '\n' && c != '\r' || c == 0x7f {
-			return false
-		}
-	}
-	return true
-}
-
-// decodeBase64 decodes s in either alphabet, padded or not.
-func decodeBase64(s string) (string, error) {
-	s = strings.TrimRight(s, "=")
-	enc := base64.RawStdEncoding
-	if strings.ContainsAny(s, "-_") {
-		enc = base64.RawURLEncoding
-	}
-	b, err := enc.DecodeString(s)
-	return string(b), err
 }

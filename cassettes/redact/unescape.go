@@ -14,6 +14,7 @@ type view struct {
 	text    string
 	under   *view    // the same text with one layer more; nil if this is the original
 	escapes []escape // what was undone in under, in order
+	inside  bool     // what touches a long value means nothing: it may be part of something else
 }
 
 // escape is one that was undone: the bytes from..to of the view are from..to of the text under it.
