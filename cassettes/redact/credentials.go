@@ -11,8 +11,11 @@ import (
 
 // shortest is the length from which a value is looked for anywhere in a text. Twilio's credentials have
 // 32 characters and more; a shorter value is no real one, and is looked for as a whole word only,
-// so that a dummy password "a" does not empty the tape of its letters.
+// so that a dummy password "test" does not take out every "latest".
 const shortest = 8
+
+// shortestWord is the length from which a value is looked for at all, beside its own place.
+const shortestWord = 4
 
 // credentials are what one header, or the user part of a URL, gives away. They are not changed once made.
 type credentials struct {
@@ -193,10 +196,11 @@ func (c *credentials) addOne(value string) {
 	}
 }
 
-// addLiteral adds a value to look for as it is, unless it is its own mask: such a value tells nothing.
+// addLiteral adds a value to look for as it is, unless it tells nothing: it is its own mask, or a dummy, such as
+// "x" or "token", that is in the name of every form.
 func (c *credentials) addLiteral(value string) bool {
 	masked := mask(value)
-	if masked == value {
+	if masked == value || len(value) < shortestWord || verify.IsWord(value) {
 		return false
 	}
 	c.finder.add(literal{value, []span{{0, len(value), masked, credentialOf}}, len(value) < shortest})

@@ -1,9 +1,6 @@
 package redact
 
-import (
-	"slices"
-	"strings"
-)
+import "slices"
 
 // literal is a value to look for.
 type literal struct {
@@ -17,7 +14,6 @@ type finder struct {
 	least   int                // the length of the shortest literal; 0 if there is none
 	buckets map[uint32]*bucket // the literals, by their first four bytes
 	starts  [32]uint64         // a bit is set for each of these beginnings: nearly all places of a text are none
-	short   []literal          // those of less than four bytes
 }
 
 // bucket is the literals that begin alike. A long list of phone numbers has many of these.
@@ -26,17 +22,10 @@ type bucket struct {
 	literals map[string]literal
 }
 
-// add adds a literal, unless one with its text is there.
+// add adds a literal of four bytes or more, unless one with its text is there.
 func (f *finder) add(l literal) {
-	if l.text == "" {
-		return
-	}
 	if f.least == 0 || len(l.text) < f.least {
 		f.least = len(l.text)
-	}
-	if len(l.text) < 4 {
-		f.short = append(f.short, l)
-		return
 	}
 	if f.buckets == nil {
 		f.buckets = map[uint32]*bucket{}
@@ -67,28 +56,16 @@ func startBit(start uint32) uint32 { return start * 0x9e3779b1 >> 21 }
 
 // find adds to spans where the values stand in v.
 func (f *finder) find(v *view, spans []span) []span {
-	if len(v.text) < f.least {
+	if f.buckets == nil || len(v.text) < f.least {
 		return spans
 	}
-	if f.buckets != nil {
-		for i := 0; i+4 <= len(v.text); i++ {
-			start := fourBytes(v.text, i)
-			if bit := startBit(start); f.starts[bit/64]>>(bit%64)&1 == 0 {
-				continue
-			}
-			if b := f.buckets[start]; b != nil {
-				spans = b.find(v, i, spans)
-			}
+	for i := 0; i+4 <= len(v.text); i++ {
+		start := fourBytes(v.text, i)
+		if bit := startBit(start); f.starts[bit/64]>>(bit%64)&1 == 0 {
+			continue
 		}
-	}
-	for _, l := range f.short {
-		for from := 0; ; {
-			i := strings.Index(v.text[from:], l.text)
-			if i < 0 {
-				break
-			}
-			spans = l.put(v, from+i, spans)
-			from += i + 1
+		if b := f.buckets[start]; b != nil {
+			spans = b.find(v, i, spans)
 		}
 	}
 	return spans

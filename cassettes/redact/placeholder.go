@@ -220,7 +220,7 @@ func spreads(kind verify.Kind, value string) (word, ok bool) {
 		}
 	}
 	switch {
-	case letters+others < 4, isPlaceholder(value):
+	case letters+others < shortestWord, isPlaceholder(value):
 		return false, false
 	case verify.IsWord(value), isDate(value):
 		return false, false

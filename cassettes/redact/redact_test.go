@@ -245,11 +245,14 @@ func TestCheckFindsWhatRedactionHasLeft(t *testing.T) {
 }
 
 func TestADummyPasswordDoesNotEmptyTheTape(t *testing.T) {
-	it := exchange(basic("a", "1"), "")
-	it.Response.Body = `{"a": "banana", "n": 11}`
-	(&Policy{}).Interaction(it)
-	if want := `{"0": "banana", "n": 11}`; it.Response.Body != want {
-		t.Errorf("got %s, want %s", it.Response.Body, want)
+	for _, password := range []string{"1", "x", "a", "form", "token"} {
+		it := exchange(basic("a", password), "")
+		it.Request.Headers.Set("Content-Type", formMedia)
+		it.Response.Body = `{"a": "banana", "n": 11, "x": 1}`
+		(&Policy{}).Interaction(it)
+		if want := `{"a": "banana", "n": 11, "x": 1}`; it.Response.Body != want || it.Request.Headers.Get("Content-Type") != formMedia {
+			t.Errorf("%s: got %s, %v", password, it.Response.Body, it.Request.Headers)
+		}
 	}
 }
 
