@@ -44,7 +44,7 @@ func (f *Found) loose(in verify.Place, value string) string {
 	switch {
 	case looksLikeJSON(value):
 		return f.jsonByPlace(value, in, verify.Readable)
-	case strings.Contains(value, "://"):
+	case strings.IndexByte(value, '/') >= 0:
 		return f.urls(value)
 	case looksLikeForm(value):
 		return f.form(value, verify.InForm|verify.InQuery)
@@ -151,25 +151,37 @@ func escapeLike(raw, value string) string {
 	return escaped
 }
 
-// urls returns text with the URLs in it redacted.
+// urls returns text with the URLs in it redacted, and the paths that stand by themselves: "The requested resource
+// /Services/VA…/Entities/jane was not found".
 func (f *Found) urls(text string) string {
 	var spans []span
-	for from := 0; ; {
-		i := strings.Index(text[from:], "://")
-		if i < 0 {
-			return replace(text, spans)
+	for i := 0; i < len(text); {
+		start := i
+		switch {
+		case strings.HasPrefix(text[i:], "://"):
+			start += len("://")
+		case text[i] == '/' && (i == 0 || !isInURL(text[i-1])):
+		default:
+			i++
+			continue
 		}
-		i += from + len("://")
-		end := i
-		for end < len(text) && text[end] > ' ' && strings.IndexByte("\"'<>\\`{}|", text[end]) < 0 {
+		end := start
+		for end < len(text) && isInURL(text[end]) {
 			end++
 		}
-		if with := f.hierarchy(text[i:end]); with != text[i:end] {
-			spans = append(spans, span{start: i, end: end, with: with})
+		step := f.target
+		if start > i {
+			step = f.hierarchy
 		}
-		from = end
+		if with := step(text[start:end]); with != text[start:end] {
+			spans = append(spans, span{start: start, end: end, with: with})
+		}
+		i = max(end, i+1)
 	}
+	return replace(text, spans)
 }
+
+func isInURL(c byte) bool { return c > ' ' && strings.IndexByte("\"'<>\\`{}|", c) < 0 }
 
 // url returns a URL, or what stands behind a host, with the fields of the index redacted.
 func (f *Found) url(raw string) string {

@@ -135,6 +135,8 @@ func TestJSONKeepsItsTypesItsOrderAndItsNumbers(t *testing.T) {
 		`{"url":"https:\/\/verify.twilio.com\/v2\/Services\/VA\/Entities\/jane\/Factors","caf\u00e9":"\u00e9"}`:    `{"url":"https://verify.twilio.com/v2/Services/VA/Entities/redacted/Factors","caf\u00e9":"\u00e9"}`,
 		`{"meta":{"next_page_url":"https://verify.twilio.com/v2/Services?PageSize=50&Page=1&PageToken=PAVA1234"}}`: `{"meta":{"next_page_url":"https://verify.twilio.com/v2/Services?PageSize=50&Page=1&PageToken=00000000000000000000000000000000"}}`,
 		"{\"code\": 60200, \"message\": \"Invalid parameter `To`: jane\", \"status\": 400}":                        "{\"code\": 60200, \"message\": \"Invalid parameter `To`: redacted\", \"status\": 400}",
+		`{"message": "The requested resource /Services/VA1/Entities/bob/Factors was not found"}`:                   `{"message": "The requested resource /Services/VA1/Entities/redacted/Factors was not found"}`,
+		`{"next": "/v2/Services/VA1/Entities/bob?PageToken=PA1", "x": "1/2 a/b //c"}`:                              `{"next": "/v2/Services/VA1/Entities/redacted?PageToken=00000000000000000000000000000000", "x": "1/2 a/b //c"}`,
 		`{"message": "Invalid parameter: +190212345"}`:                                                             `{"message": "Invalid parameter: +15005550006"}`,
 		`{"friendly_name": "My Service", "sid": "VAaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}`:                             `{"friendly_name": "My Service", "sid": "VAaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}`,
 		`{"factors": [{"friendly_name": "John's phone", "identity": "jane"}]}`:                                     `{"factors": [{"friendly_name": "redacted", "identity": "redacted"}]}`,
