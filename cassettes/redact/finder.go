@@ -22,7 +22,7 @@ type bucket struct {
 	literals map[string]literal
 }
 
-// add adds a literal of four bytes or more, unless one with its text is there.
+// add adds a literal of four bytes or more.
 func (f *finder) add(l literal) {
 	if f.least == 0 || len(l.text) < f.least {
 		f.least = len(l.text)
@@ -37,9 +37,6 @@ func (f *finder) add(l literal) {
 		f.buckets[start] = b
 		bit := startBit(start)
 		f.starts[bit/64] |= 1 << (bit % 64)
-	}
-	if _, known := b.literals[l.text]; known {
-		return
 	}
 	b.literals[l.text] = l
 	if !slices.Contains(b.lengths, len(l.text)) {

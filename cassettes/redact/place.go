@@ -155,33 +155,39 @@ func escapeLike(raw, value string) string {
 // /Services/VA…/Entities/jane was not found".
 func (f *Found) urls(text string) string {
 	var spans []span
-	for i := 0; i < len(text); {
-		start := i
+	for i := 0; ; {
+		next := strings.IndexByte(text[i:], '/')
+		if next < 0 {
+			return replace(text, spans)
+		}
+		i += next
+		step := f.target
 		switch {
-		case strings.HasPrefix(text[i:], "://"):
-			start += len("://")
-		case text[i] == '/' && (i == 0 || !isInURL(text[i-1])):
-		default:
+		case i > 0 && text[i-1] == ':' && strings.HasPrefix(text[i:], "//"):
+			i += len("//")
+			step = f.hierarchy
+		case i > 0 && isInURL(text[i-1]):
 			i++
 			continue
 		}
-		end := start
+		end := i
 		for end < len(text) && isInURL(text[end]) {
 			end++
 		}
-		step := f.target
-		if start > i {
-			step = f.hierarchy
+		if with := step(text[i:end]); with != text[i:end] {
+			spans = append(spans, span{start: i, end: end, with: with})
 		}
-		if with := step(text[start:end]); with != text[start:end] {
-			spans = append(spans, span{start: start, end: end, with: with})
-		}
-		i = max(end, i+1)
+		i = end
 	}
-	return replace(text, spans)
 }
 
-func isInURL(c byte) bool { return c > ' ' && strings.IndexByte("\"'<>\\`{}|", c) < 0 }
+func isInURL(c byte) bool {
+	switch c {
+	case '"', '\'', '<', '>', '\\', '`', '{', '}', '|':
+		return false
+	}
+	return c > ' '
+}
 
 // url returns a URL, or what stands behind a host, with the fields of the index redacted.
 func (f *Found) url(raw string) string {

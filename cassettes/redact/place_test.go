@@ -202,6 +202,7 @@ func TestWhatStandsElsewhereKeepsItsSurroundings(t *testing.T) {
 		// Base64 may begin anywhere, also in a path.
 		{"CustomCode=48291357", `{"note": "` + glued + `"}`, `{"note": "00000000000000000"}`},
 		{"CustomCode=482913", `{"note": "/v2/NDgyOTEz/x"}`, `{"note": "/v2/00000000/x"}`},
+		{"Status=x", `{"note": "call +15017122661 000"}`, `{"note": "call +15005550006 000"}`},
 		{"Status=x", `{"note": "token=abc&Code=1234"}`, `{"note": "token=00000000000000000000000000000000&Code=1111"}`},
 		{"Status=x", `{"message": {"to": "+15017122661", "x": "y"}}`, `{"message": {"to": "+15005550006", "x": "y"}}`},
 		{"Status=x", `{"note": "\nfoo@bar.example"}`, `{"note": "\nredacted@example.com"}`},
@@ -253,6 +254,7 @@ func TestARequestIsRedactedAlikeForTheTapeAndForTheLookup(t *testing.T) {
 			{service + "/Verifications/+15017122661", formMedia, "Status=approved&Note=%2B15017122661"},
 			{service + "/Entities/jane-doe-17/x?y=jane-doe-17", formMedia, "Note=jane-doe-17&Tenant=acme-corporation&Ip=203.0.113.7"},
 			{service + "/x/cust-17?Code=123456", "application/json", `{"note": "cust-18", "x": "123456 +4917512345678"}`},
+			{service + "/x/NDgyOTEzNTc", formMedia, "CustomCode=48291357"},
 			{service + "/" + account, "text/plain", "hello " + token + " " + account},
 		} {
 			headers := http.Header{"Content-Type": {c.media}, "Authorization": {basic(account, token)}, "X-Tenant": {"acme-corporation"}, "X-Forwarded-For": {"203.0.113.7"}}
