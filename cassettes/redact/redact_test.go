@@ -427,6 +427,23 @@ func BenchmarkInteraction(b *testing.B) {
 	}
 }
 
+func BenchmarkCheck(b *testing.B) {
+	for _, size := range []int{2 << 10, 1 << 20} {
+		b.Run(fmt.Sprintf("%dKB", size>>10), func(b *testing.B) {
+			line := []byte(`{"account_sid": "` + account + `", "url": "https:\/\/verify.twilio.com\/v2", "to": "+15017122661"},`)
+			it := exchange(basic(account, token), "")
+			it.Response.Body = "[" + string(bytes.Repeat(line, size/len(line))) + "null]"
+			found := (&Policy{}).Interaction(it)
+			b.SetBytes(int64(len(it.Response.Body)))
+			for b.Loop() {
+				if err := found.Check(it.Response.Body); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 // BenchmarkList is a list in which each entry has another number, name and token to look for everywhere.
 func BenchmarkList(b *testing.B) {
 	policy := &Policy{}
