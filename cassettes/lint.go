@@ -36,6 +36,7 @@ type Rule string
 const (
 	Unreadable  Rule = "unreadable"  // it can't be loaded, or not be looked into
 	CutOff      Rule = "cut-off"     // it is not all that was recorded
+	Edited      Rule = "edited"      // it was changed by hand: a note
 	Stock       Rule = "stock"       // stock go-vcr would not load it, or would change it
 	Unredacted  Rule = "unredacted"  // a credential or a personal value is readable
 	Contract    Rule = "contract"    // a request breaks the API's contract
@@ -138,7 +139,7 @@ func (l *linter) whole(c *Cassette) {
 		if c.layout.torn || c.layout.marked && !c.layout.ended {
 			l.add(CutOff, place, problem)
 		} else {
-			l.note(CutOff, place, problem)
+			l.note(Edited, place, problem)
 		}
 	}
 }

@@ -141,6 +141,8 @@ func TestLintKnowsWhatStockGoVCRMakesOfAFile(t *testing.T) {
 		{"c.yaml", "version: 1\ninteractions: []\n", `[unreadable c.yaml: line 1: version "1" of the cassette format can't be read`},
 		{"c.yaml", head + strings.Replace(item, "200", "ok", 1), "[unreadable c.yaml: line 3: interaction 0: cannot unmarshal"},
 		{"c.yaml", string(example[:len(example)-100]), "[cut-off c.yaml"},
+		{"c.yaml", strings.Replace(string(example), "approved", "canceled", 1), "[edited note: c.yaml: line 6: interaction 0 was changed after it was recorded"},
+		{"c.yaml", head, "[edited note: c.yaml: it holds no interactions"},
 		{"c.yml", head + item, "[stock note: c.yml: stock go-vcr reads only files whose names end in .yaml"},
 		{"c.yaml", head + strings.Replace(item, "url: /", `url: /, body: "\n\n x"`, 1), "[stock note: c.yaml: interaction 0: request body: stock go-vcr changes it when it saves the file"},
 		{"c.yaml", head + strings.Replace(item, "url: /", `url: /, body: "\tx\ny"`, 1), "[stock c.yaml: interaction 0: stock go-vcr can't read it again once it has saved the file"},
