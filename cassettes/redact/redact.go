@@ -141,8 +141,10 @@ func bodyOf(h http.Header, body string, in verify.Place) part {
 	if values := h["Content-Type"]; len(values) > 0 {
 		media = values[0]
 	}
-	if kind, parameters, err := mime.ParseMediaType(media); media != formMedia && err == nil {
-		media, boundary = kind, parameters["boundary"]
+	if media != formMedia { // which nearly all requests are
+		if kind, parameters, err := mime.ParseMediaType(media); err == nil {
+			media, boundary = kind, parameters["boundary"]
+		}
 	}
 	p := part{kind: textBody, in: in, boundary: boundary}
 	switch {
