@@ -16,6 +16,7 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"time"
 
 	"gopkg.in/dnaeon/go-vcr.v3/cassette"
 	"gopkg.in/yaml.v3"
@@ -30,6 +31,7 @@ type Cassette struct {
 	Notices []string
 
 	layout layout
+	times  []time.Time // when each interaction was recorded; zero if no mark says so
 }
 
 // Load reads the cassette in file, one of ours or of go-vcr version 2. It reads what is whole: an
@@ -62,6 +64,10 @@ func read(file string, r io.ReadSeeker) (*Cassette, error) {
 		if err := c.decodeWhole(r); err != nil {
 			return nil, err
 		}
+	}
+	c.times = make([]time.Time, len(c.Interactions))
+	for i := range min(len(c.times), len(s.parts)) {
+		c.times[i] = s.parts[i].at
 	}
 	c.Notices = s.notices(file, len(c.Interactions))
 	return c, nil
@@ -119,7 +125,7 @@ func (c *Cassette) decodeWhole(r io.ReadSeeker) error {
 	case version != nil && version.Value != "2":
 		return c.broken(version.Line, fmt.Sprintf("version %q of the cassette format can't be read, only version 2, which go-vcr writes since v3", version.Value), "record it anew")
 	case list == nil:
-		return fmt.Errorf("%w; name another file", &errNoCassette{file: c.File, line: top.Line})
+		return c.broken(top.Line, "it has no list of interactions, so it is no go-vcr cassette", "name another file")
 	case list.Kind != yaml.SequenceNode && list.Tag != "!!null":
 		return c.broken(list.Line, "interactions is not a list", "restore the file, or record it anew with --overwrite")
 	}
@@ -135,16 +141,6 @@ func (c *Cassette) decodeWhole(r io.ReadSeeker) error {
 		c.Interactions = append(c.Interactions, it)
 	}
 	return nil
-}
-
-// errNoCassette says that a YAML file is none of go-vcr's.
-type errNoCassette struct {
-	file string
-	line int
-}
-
-func (e *errNoCassette) Error() string {
-	return fmt.Sprintf("%s:%d: it has no list of interactions, so it is no go-vcr cassette", e.file, e.line)
 }
 
 // broken returns the error for a cassette that can't be used: the file, the line, the problem, the mend.

@@ -180,7 +180,19 @@ func checkText(found *redact.Found, text string) error {
 	return err
 }
 
-var numberFields = []string{"content_length", "code", "duration", "proto_major", "proto_minor"}
+// numberFields are go-vcr's fields that are numbers.
+var numberFields = func() (names []string) {
+	for _, f := range slices.Concat(fieldsOfRequest(&cassette.Request{}), fieldsOfResponse(&cassette.Response{})) {
+		switch f.to.(type) {
+		case *int, *int64, *time.Duration:
+			names = append(names, f.name)
+		}
+	}
+	return names
+}()
+
+func fieldsOfRequest(r *cassette.Request) []field   { all := requestFields(r); return all[:] }
+func fieldsOfResponse(r *cassette.Response) []field { all := responseFields(r); return all[:] }
 
 // placeOf returns the names of go-vcr's fields that lead to the byte at of an encoded interaction, such as
 // response.body.

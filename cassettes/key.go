@@ -40,6 +40,12 @@ func KeyOf(r *cassette.Request) Key {
 	return sha256.Sum256(b)
 }
 
+// unredactedKey returns the match key of a request that policy has not redacted yet, which is left alone.
+func unredactedKey(policy *redact.Policy, r cassette.Request) Key {
+	policy.Request(&r)
+	return KeyOf(&r)
+}
+
 // appendField appends s so that no two lists of fields give the same bytes.
 func appendField(b []byte, s string) []byte {
 	b = binary.AppendUvarint(b, uint64(len(s)))

@@ -136,7 +136,7 @@ func (l *linter) whole(c *Cassette) {
 	l.interaction = -1
 	for _, n := range c.Notices {
 		place, problem := l.placeIn(n)
-		if c.layout.torn || c.layout.marked && !c.layout.ended {
+		if c.layout.cut() {
 			l.add(CutOff, place, problem)
 		} else {
 			l.note(Edited, place, problem)
@@ -226,9 +226,6 @@ func firstDifference(a, b *cassette.Interaction) string {
 	return ""
 }
 
-func fieldsOfRequest(r *cassette.Request) []field   { all := requestFields(r); return all[:] }
-func fieldsOfResponse(r *cassette.Response) []field { all := responseFields(r); return all[:] }
-
 // sameValue compares what two fields point to. No list and an empty one are the same.
 func sameValue(a, b any) bool {
 	switch a := a.(type) {
@@ -297,9 +294,7 @@ func (l *linter) duplicates(c *Cassette) {
 	tracks := map[Key][]int{}
 	var keys []Key
 	for i, it := range c.Interactions {
-		request := it.Request
-		l.policy.Request(&request)
-		key := KeyOf(&request)
+		key := unredactedKey(l.policy, it.Request)
 		if tracks[key] == nil {
 			keys = append(keys, key)
 		}

@@ -75,15 +75,14 @@ func (r *Recorder) keep(req *http.Request, body []byte, reply *reply, took time.
 	if err != nil {
 		return 0, false, err
 	}
-	asked := lookupRequest(req, body)
-	r.Policy.Request(&asked)
 	it := &cassette.Interaction{Request: request, Response: response}
 	found := r.Policy.Interaction(it)
 	id, err = r.Writer.Append(it, func(text string) error { return checkText(found, text) })
-	if err == nil && r.Added != nil {
+	if err != nil {
+		return 0, false, err
+	}
+	if r.Added != nil {
 		r.Added(it)
 	}
-	recorded := it.Request
-	r.Policy.Request(&recorded)
-	return id, KeyOf(&asked) == KeyOf(&recorded), err
+	return id, unredactedKey(r.Policy, lookupRequest(req, body)) == unredactedKey(r.Policy, it.Request), nil
 }

@@ -4,10 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"gopkg.in/dnaeon/go-vcr.v3/cassette"
 
@@ -23,9 +23,12 @@ func Redact(file string, policy *redact.Policy) ([]Finding, error) {
 	} else if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("there is no cassette %s to redact", file)
 	}
-	c, err := loadWithTimes(file)
+	c, err := Load(file)
 	if err != nil {
 		return nil, err
+	}
+	if c.layout.cut() {
+		return nil, fmt.Errorf("%s is cut off; end it in order first: \"twilio-vcr record --append\" sets aside what was cut", file)
 	}
 	l := &linter{file: file, policy: policy}
 	for i, it := range c.Interactions {
@@ -45,55 +48,24 @@ func Redact(file string, policy *redact.Policy) ([]Finding, error) {
 	return l.findings, c.rewrite()
 }
 
-// timed is a cassette with the times at which its interactions were recorded, and its file's mode.
-type timed struct {
-	*Cassette
-	times []time.Time
-	mode  os.FileMode
-}
-
-func loadWithTimes(file string) (*timed, error) {
-	c, err := Load(file)
-	if err != nil {
-		return nil, err
-	}
-	if c.layout.torn || c.layout.marked && !c.layout.ended {
-		return nil, fmt.Errorf("%s is cut off; end it in order first: \"twilio-vcr record --append\" sets aside what was cut", file)
-	}
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, fmt.Errorf("redact a cassette: %w", err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("redact a cassette: %w", err)
-	}
-	s, err := split(f)
-	if err != nil {
-		return nil, fmt.Errorf("redact a cassette: %w", err)
-	}
-	t := &timed{Cassette: c, mode: info.Mode().Perm()}
-	for i := range c.Interactions {
-		at := info.ModTime()
-		if i < len(s.parts) && !s.parts[i].at.IsZero() {
-			at = s.parts[i].at
-		}
-		t.times = append(t.times, at)
-	}
-	return t, nil
-}
-
 // rewrite puts the interactions in the place of what the file holds.
-func (c *timed) rewrite() error {
+func (c *Cassette) rewrite() error {
+	info, err := os.Stat(c.File)
+	if err != nil {
+		return fmt.Errorf("redact a cassette: %w", err)
+	}
 	w, err := Overwrite(c.File)
 	if err != nil {
 		return err
 	}
-	err = w.f.Chmod(c.mode)
+	err = w.f.Chmod(info.Mode().Perm())
 	for i, it := range c.Interactions {
+		at := c.times[i]
+		if at.IsZero() {
+			at = info.ModTime()
+		}
 		if err == nil {
-			_, err = w.append(it, c.times[i], func(string) error { return nil }) // it was checked when it was redacted
+			_, err = w.append(it, at, func(string) error { return nil }) // it was checked when it was redacted
 		}
 	}
 	if err != nil {
@@ -109,28 +81,34 @@ func redacted(it *cassette.Interaction, policy *redact.Policy) (*cassette.Intera
 	c := *it
 	c.Request.Headers, c.Request.TransferEncoding = it.Request.Headers.Clone(), slices.Clone(it.Request.TransferEncoding)
 	c.Response.Headers, c.Response.TransferEncoding = it.Response.Headers.Clone(), slices.Clone(it.Response.TransferEncoding)
-	request, err := decodeBody([]byte(c.Request.Body), c.Request.Headers)
+	if _, err := uncompress(&c.Request.Body, c.Request.Headers, &c.Request.ContentLength); err != nil {
+		return nil, nil, fmt.Errorf("request: %w", err)
+	}
+	compressed, err := uncompress(&c.Response.Body, c.Response.Headers, &c.Response.ContentLength)
 	if err != nil {
-		return nil, nil, fmt.Errorf("request: %w, so it can't be looked into; record it anew", err)
+		return nil, nil, fmt.Errorf("response: %w", err)
 	}
-	response, err := decodeBody([]byte(c.Response.Body), c.Response.Headers)
-	if err != nil {
-		return nil, nil, fmt.Errorf("response: %w, so it can't be looked into; record it anew", err)
-	}
-	if len(request) != len(c.Request.Body) {
-		setLength(c.Request.Headers, len(request))
-		c.Request.ContentLength = int64(len(request))
-	}
-	if len(response) != len(c.Response.Body) {
-		setLength(c.Response.Headers, len(response))
-		c.Response.ContentLength = int64(len(response))
-		c.Response.Uncompressed = true
-	}
-	c.Request.Body, c.Response.Body = string(request), string(response)
+	c.Response.Uncompressed = c.Response.Uncompressed || compressed
 	hits, found := policy.Explain(&c)
 	text, err := encode(&c, stockDash)
 	if err == nil {
 		err = checkText(found, string(text))
 	}
 	return &c, hits, err
+}
+
+// uncompress undoes the Content-Encoding of a body that somebody else has put on a tape, and reports whether that
+// has changed its length, which it corrects.
+func uncompress(body *string, h http.Header, length *int64) (bool, error) {
+	plain, err := decodeBody([]byte(*body), h)
+	if err != nil {
+		return false, fmt.Errorf("%w, so it can't be looked into; record it anew", err)
+	}
+	changed := len(plain) != len(*body)
+	if changed {
+		setLength(h, len(plain))
+		*length = int64(len(plain))
+	}
+	*body = string(plain)
+	return changed, nil
 }

@@ -21,6 +21,9 @@ type layout struct {
 	stale  int64 // where an end mark stands that will not be the end any more; 0 if there is none
 }
 
+// cut reports whether it is not all that was recorded.
+func (l layout) cut() bool { return l.torn || l.marked && !l.ended }
+
 // sheet is a cassette's text, taken apart by its lines.
 type sheet struct {
 	layout

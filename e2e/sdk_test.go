@@ -34,7 +34,7 @@ type outcome struct {
 }
 
 func TestTheSDKsParseEveryRedactedAnswer(t *testing.T) {
-	spec := environment(t, "TWILIO_OPENAPI", "../../shared/twilio/twilio_verify_v2.json", "it is Twilio's OpenAPI file of Verify")
+	spec := openAPI(t)
 	operations := operationsOf(t, spec)
 	t.Setenv("TWILIO_OPENAPI", withLists(t, spec))
 	upstream, upstreamURL := prism(t)

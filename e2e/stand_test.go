@@ -114,8 +114,8 @@ func proxy(t *testing.T, args ...string) (*process, string) {
 // prism starts the stand-in of Twilio on its OpenAPI file, and returns its URL.
 func prism(t *testing.T) (*process, string) {
 	t.Helper()
-	command := environment(t, "PRISM", ".tools/node_modules/.bin/prism", "it is Prism, which `npm install --prefix e2e/.tools @stoplight/prism-cli@5.14.2` installs")
-	spec := environment(t, "TWILIO_OPENAPI", "../../shared/twilio/twilio_verify_v2.json", "it is Twilio's OpenAPI file of Verify, from github.com/twilio/twilio-oai")
+	command := environment(t, "PRISM", ".tools/node_modules/.bin/prism", "it is Prism, which .ci/run installs")
+	spec := openAPI(t)
 	port := freePort(t)
 	p := launch(t, command, "mock", "-h", "127.0.0.1", "-p", port, spec)
 	url := "http://127.0.0.1:" + port
@@ -127,6 +127,12 @@ func prism(t *testing.T) (*process, string) {
 		return err == nil
 	}, func() string { return "Prism does not answer: " + p.stdout.String() + p.stderr.String() })
 	return p, url
+}
+
+// openAPI returns the path of Twilio's OpenAPI file of Verify.
+func openAPI(t *testing.T) string {
+	t.Helper()
+	return environment(t, "TWILIO_OPENAPI", "../../shared/twilio/twilio_verify_v2.json", "it is Twilio's OpenAPI file of Verify, from github.com/twilio/twilio-oai")
 }
 
 // environment returns the path that the variable name holds, or the default, which must be there.

@@ -50,9 +50,8 @@ type cache struct {
 
 // knownURL is what is known of a URL.
 type knownURL struct {
-	clean bool // there is nothing in it to redact by its place or its form
-	part  part // how it is read
-	own   []standIn
+	part part // how it is read: clean if there is nothing in it to redact by its place or its form
+	own  []standIn
 }
 
 // maxCached bounds each map of the cache; a cookie may differ each time.
@@ -75,7 +74,7 @@ func (k *cache) url(p *Policy, raw string) knownURL {
 		if f.byValue(location, f.byPlace(location, raw)) != raw || len(f.noted)+len(f.allowed)+len(f.credentials) > 0 {
 			return knownURL{part: location}
 		}
-		return knownURL{true, part{kind: clean}, f.own}
+		return knownURL{part{kind: clean}, f.own}
 	})
 }
 

@@ -17,7 +17,6 @@ type Found struct {
 	personal    *finder         // what of it is looked for elsewhere; nil if there is nothing
 	allowed     []string        // what the user's rules leave readable
 	own         []standIn
-	addresses   int    // how many of own are no SIDs
 	at          string // what is being read, for hits
 	hits        *[]Hit // nil if nobody asks
 	nested      int    // how many values this one is in
@@ -28,6 +27,8 @@ type Found struct {
 // standIn is a value of the caller's and what stands for it on the tape: "" for a SID's pseudonym, which is made
 // when it is needed.
 type standIn struct{ own, placeholder string }
+
+func (s standIn) isAddress() bool { return s.placeholder == phone || s.placeholder == email }
 
 // Hit is one thing that was redacted.
 type Hit struct {
@@ -122,9 +123,7 @@ func (f *Found) address(own, placeholder string) {
 	}) {
 		return
 	}
-	before := len(f.own)
 	f.mine(own, placeholder)
-	f.addresses += len(f.own) - before
 }
 
 // maxLayers is how many layers of escapes are looked through: a form value inside JSON inside a form value has
@@ -279,8 +278,14 @@ func (f *Found) Restore(text string) string {
 	for _, c := range f.credentials {
 		text = restore(text, c.sids)
 	}
-	if f.addresses > 1 { // which is meant can't be told
-		return restore(text, slices.DeleteFunc(slices.Clone(f.own), func(s standIn) bool { return s.placeholder == phone || s.placeholder == email }))
+	addresses := 0
+	for _, s := range f.own {
+		if s.isAddress() {
+			addresses++
+		}
+	}
+	if addresses > 1 { // which is meant can't be told
+		return restore(text, slices.DeleteFunc(slices.Clone(f.own), standIn.isAddress))
 	}
 	return restore(text, f.own)
 }

@@ -77,7 +77,7 @@ func (p *Policy) Request(r *cassette.Request) *Found {
 	found.untilStable(func(s step) bool {
 		e := edit{found, s, false}
 		e.text(&r.Method, part{kind: other})
-		found.valuesOnly = known.clean
+		found.valuesOnly = known.part.kind == clean
 		e.text(&r.URL, known.part)
 		found.valuesOnly = false
 		e.text(&r.Body, bodyOf(r.Headers, r.Body, verify.InForm|verify.InJSON))

@@ -59,11 +59,16 @@ func (op Operation) match(segments []string) (map[string]string, bool) {
 var UpdateStatuses = []string{"canceled", "approved"}
 
 var (
-	serviceSID      = regexp.MustCompile(`^VA[0-9a-fA-F]{32}$`)
-	verificationSID = regexp.MustCompile(`^VE[0-9a-fA-F]{32}$`)
+	serviceSID      = sidPattern("VA")
+	verificationSID = sidPattern("VE")
 	phoneNumber     = regexp.MustCompile(`^\+[1-9][0-9]{1,14}$`) // E.164
 	emailAddress    = regexp.MustCompile(`^[^@\s]+@[^@\s]+$`)
 )
+
+// sidPattern matches the SIDs that begin with prefix.
+func sidPattern(prefix string) *regexp.Regexp {
+	return regexp.MustCompile("^" + prefix + "[0-9a-fA-F]{32}$")
+}
 
 // Breaches returns how a request breaks the API's documented contract, a sentence each, without
 // repeating what the request sent. Requests of operations that we do not know break nothing.

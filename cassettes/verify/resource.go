@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -20,7 +19,7 @@ type property struct {
 }
 
 func sid(prefix string) property {
-	pattern := regexp.MustCompile("^" + prefix + "[0-9a-fA-F]{32}$")
+	pattern := sidPattern(prefix)
 	return property{kind: "string", what: prefix + " and 32 hexadecimal digits", is: func(v any) bool { return pattern.MatchString(v.(string)) }}
 }
 
