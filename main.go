@@ -243,7 +243,7 @@ func serve(c *cli.Context, mode config.Mode) error {
 	logger := proxy.NewLogger(cfg.LogFormat, cfg.LogLevel, c.App.ErrWriter)
 	journal := proxy.NewJournal(logger)
 	policy := cfg.Redact
-	tape, err := open(cfg, policy, journal.Report)
+	tape, err := open(cfg, policy, cassettes.Report{Tell: journal.Tell})
 	if err != nil {
 		return err
 	}

@@ -264,7 +264,7 @@ func TestAStopWaitsForTheCallInFlight(t *testing.T) {
 	if err := p.cmd.Wait(); err != nil {
 		t.Errorf("it ended with %v", err)
 	}
-	if log := p.stderr.String(); !strings.Contains(log, `summary	{"recorded": 1, "replayed": 0, "missed": 0}`) {
+	if log := p.stderr.String(); !strings.Contains(log, `summary	{"recorded": 1, "replayed": 0, "missed": 0, "upstream": 1}`) {
 		t.Errorf("the summary is wrong: %s", log)
 	}
 	if len(onTape(t, tape)) != 1 {

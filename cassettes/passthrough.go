@@ -23,6 +23,7 @@ func (p *Passthrough) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	e := NewExchange(p.Policy, req)
+	e.Live = true
 	resp, err := p.Upstream.RoundTrip(withBody(req, body))
 	if err != nil {
 		if req.Context().Err() != nil {
@@ -30,8 +31,8 @@ func (p *Passthrough) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		failure := explain(err, req.URL.Host)
 		e.Detail = failure.Message
-		return own(failure, p.Report, e, Failed, req, start), nil
+		return p.Report.Own(failure, e, Failed, req, start), nil
 	}
-	p.Report.send(e, Passed, resp, start)
+	p.Report.Send(e, Passed, resp, start)
 	return resp, nil
 }

@@ -51,9 +51,9 @@ func (p *Player) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	if p.Miss == nil {
 		why := verify.Errorf(http.StatusNotImplemented, "%s", p.Session.explain(&request, key))
-		e := redactedExchange(&request)
+		e := redactedExchange(req, &request)
 		e.Detail = why.Message
-		return own(why, p.Report, e, Missed, req, start), nil
+		return p.Report.Own(why, e, Missed, req, start), nil
 	}
 	defer p.missing.lock(key)()
 	if err := req.Context().Err(); err != nil {
@@ -72,13 +72,13 @@ func (p *Player) answer(req *http.Request, redacted *cassette.Request, found *re
 		}
 	}
 	resp := a.response(req, found)
-	e := redactedExchange(redacted)
+	e := redactedExchange(req, redacted)
 	e.Interaction = a.it.ID
 	outcome := Replayed
 	if repeated {
 		outcome = Repeated
 	}
-	p.Report.send(e, outcome, resp, start)
+	p.Report.Send(e, outcome, resp, start)
 	return resp, nil
 }
 

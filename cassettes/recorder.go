@@ -39,16 +39,17 @@ func (r *Recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 		e.Detail = err.Error()
 		refusal := verify.Errorf(http.StatusServiceUnavailable,
 			"the call was not sent, because it could not be recorded: %s; make room or mend the cassette folder, and start again", err)
-		return own(refusal, r.Report, e, Refused, req, start), nil
+		return r.Report.Own(refusal, e, Refused, req, start), nil
 	}
 	timeout := r.Timeout
 	if timeout == 0 {
 		timeout = upstreamTimeout
 	}
+	e.Live = true
 	reply, failure := call(r.Upstream, req, body, timeout)
 	if failure != nil {
 		e.Detail = failure.Message
-		return own(failure, r.Report, e, Failed, req, start), nil
+		return r.Report.Own(failure, e, Failed, req, start), nil
 	}
 	outcome := Recorded
 	if id, findable, err := r.keep(req, body, reply, time.Since(start)); err != nil {
@@ -56,7 +57,7 @@ func (r *Recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 	} else if e.Interaction = id; !findable {
 		e.Detail = unfindable
 	}
-	r.Report.send(e, outcome, reply.Response, start)
+	r.Report.Send(e, outcome, reply.Response, start)
 	return reply.Response, nil
 }
 

@@ -123,7 +123,7 @@ func TestRecordThenReplayWithTheUpstreamGone(t *testing.T) {
 			if live.Errs["nonsense"] == "" || !strings.HasPrefix(live.Curl["nonsense"], "HTTP/1.1 422 ") {
 				t.Errorf("Prism let a wrong Status through: %s", live.Curl["nonsense"])
 			}
-			if !strings.Contains(recorder.stderr.String(), `summary	{"recorded": 6, "replayed": 0, "missed": 0}`) {
+			if !strings.Contains(recorder.stderr.String(), `summary	{"recorded": 6, "replayed": 0, "missed": 0, "upstream": 6}`) {
 				t.Errorf("the summary is wrong: %s", recorder.stderr.String())
 			}
 			upstream.stop(t)

@@ -36,6 +36,7 @@ type Journal struct {
 
 	mu     sync.Mutex
 	counts map[cassettes.Outcome]int
+	live   int // calls that reached upstream
 }
 
 // NewJournal returns a Journal that writes to log.
@@ -51,22 +52,28 @@ var levels = map[cassettes.Outcome]zapcore.Level{
 	cassettes.Unrecorded: zapcore.ErrorLevel,
 }
 
-// Report counts e and writes its log line.
-func (j *Journal) Report(e cassettes.Exchange) {
+// Tell counts e and writes its log line.
+func (j *Journal) Tell(e cassettes.Exchange) {
 	j.mu.Lock()
 	j.counts[e.Outcome]++
+	if e.Live {
+		j.live++
+	}
 	j.mu.Unlock()
 
 	line := j.log.Check(levels[e.Outcome], string(e.Outcome)) // info is level 0
 	if line == nil {
 		return
 	}
-	fields := []zap.Field{
+	var fields []zap.Field
+	if e.Session != "" {
+		fields = append(fields, zap.String("session", e.Session))
+	}
+	fields = append(fields,
 		zap.String("method", e.Method),
 		zap.String("path", e.Path),
 		zap.Int("status", e.Status),
-		zap.Duration("duration", e.Duration.Round(time.Microsecond)),
-	}
+		zap.Duration("duration", e.Duration.Round(time.Microsecond)))
 	if e.Interaction >= 0 {
 		fields = append(fields, zap.Int("interaction", e.Interaction))
 	}
@@ -87,14 +94,23 @@ func (j *Journal) Count(outcomes ...cassettes.Outcome) int {
 	return n
 }
 
-// Summarize writes the summary line: how many were recorded, replayed and missed, and what else there was.
+// Live returns how many calls were sent to upstream.
+func (j *Journal) Live() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.live
+}
+
+// Summarize writes the summary line: how many were recorded, replayed and missed, how many calls were sent to
+// upstream, and what else there was.
 func (j *Journal) Summarize() {
 	fields := []zap.Field{
 		zap.Int("recorded", j.Count(cassettes.Recorded)),
 		zap.Int("replayed", j.Count(cassettes.Replayed, cassettes.Repeated)),
 		zap.Int("missed", j.Count(cassettes.Missed)),
+		zap.Int("upstream", j.Live()),
 	}
-	for _, o := range []cassettes.Outcome{cassettes.Passed, cassettes.Unrecorded, cassettes.Failed, cassettes.Refused} {
+	for _, o := range []cassettes.Outcome{cassettes.Passed, cassettes.Skipped, cassettes.Faulted, cassettes.Unrecorded, cassettes.Failed, cassettes.Refused} {
 		if n := j.Count(o); n > 0 {
 			fields = append(fields, zap.Int(string(o), n))
 		}

@@ -46,7 +46,7 @@ func (c explainingConn) Write(p []byte) (int, error) {
 		return c.TCPConn.Write(p)
 	}
 	why := verify.Errorf(code, "the request is no HTTP that can be read (%s); send HTTP/1.1, not TLS, with a URL whose escapes are right", reason)
-	c.journal.Report(cassettes.Exchange{Outcome: cassettes.Refused, Status: code, Interaction: -1, Detail: why.Message})
+	c.journal.Tell(cassettes.Exchange{Outcome: cassettes.Refused, Status: code, Interaction: -1, Detail: why.Message})
 	body := why.Body()
 	_, err = fmt.Fprintf(c.TCPConn, "%s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%s: %s\r\nConnection: close\r\n\r\n%s",
 		line, len(body), cassettes.OutcomeHeader, cassettes.Refused, body)

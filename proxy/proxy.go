@@ -120,7 +120,7 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 func (h *handler) refuse(w http.ResponseWriter, r *http.Request, why *verify.Error) {
 	e := cassettes.NewExchange(h.policy, r)
 	e.Outcome, e.Status, e.Detail = cassettes.Refused, why.Status, why.Message
-	h.journal.Report(e)
+	h.journal.Tell(e)
 	w.Header().Set(cassettes.OutcomeHeader, string(cassettes.Refused))
 	why.Write(w)
 }

@@ -43,7 +43,7 @@ func start(t *testing.T, upstream string, mode func(*redact.Policy, cassettes.Re
 	core, logs := observer.New(zap.DebugLevel)
 	journal := proxy.NewJournal(zap.New(core))
 	policy := &redact.Policy{}
-	s := &stand{httptest.NewServer(proxy.New(mode(policy, journal.Report), u, policy, journal)), journal, logs}
+	s := &stand{httptest.NewServer(proxy.New(mode(policy, cassettes.Report{Tell: journal.Tell}), u, policy, journal)), journal, logs}
 	t.Cleanup(s.Close)
 	return s
 }
