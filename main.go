@@ -422,7 +422,7 @@ func openWriter(cfg *config.Config) (*cassettes.Writer, []string, error) {
 
 func player(cfg *config.Config, c *cassettes.Cassette, policy *redact.Policy, report cassettes.Report) *cassettes.Player {
 	return &cassettes.Player{
-		Session: cassettes.NewSession(c, policy, cassettes.Play(cfg.Play)),
+		Session: cassettes.NewSession(c, policy, cassettes.Match{}, cassettes.Play(cfg.Play)),
 		Policy:  policy,
 		Report:  report,
 		Latency: cfg.Latency == "recorded",

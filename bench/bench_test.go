@@ -139,7 +139,7 @@ func player(b *testing.B, n int) *cassettes.Player {
 		c.Interactions = append(c.Interactions, &it)
 	}
 	policy := &redact.Policy{}
-	return &cassettes.Player{Session: cassettes.NewSession(c, policy, cassettes.PlayLast), Policy: policy}
+	return &cassettes.Player{Session: cassettes.NewSession(c, policy, cassettes.Match{}, cassettes.PlayLast), Policy: policy}
 }
 
 // BenchmarkRecord measures a call with and without recording it, sync and all.

@@ -65,6 +65,9 @@ func read(file string, r io.ReadSeeker) (*Cassette, error) {
 			return nil, err
 		}
 	}
+	for i, it := range c.Interactions {
+		it.ID = i // go-vcr's reader does not look at it, and people who edit a file do not either
+	}
 	c.times = make([]time.Time, len(c.Interactions))
 	for i := range min(len(c.times), len(s.parts)) {
 		c.times[i] = s.parts[i].at

@@ -45,6 +45,7 @@ type Exchange struct {
 	Interaction int    // its number on the tape, or -1
 	Live        bool   // upstream was called
 	Detail      string // why, where the outcome calls for a reason
+	Miss        *Miss  // with Missed: the whole explanation, whose text is Detail
 }
 
 // Report is where exchanges are told, and whether their answers are marked. Its zero value does neither.
@@ -88,4 +89,10 @@ func (r Report) Own(answer *verify.Error, e Exchange, outcome Outcome, req *http
 	resp.Header.Set(OutcomeHeader, string(outcome))
 	r.Send(e, outcome, resp, start)
 	return resp
+}
+
+// miss returns the answer to a request that nothing on a tape answers, a 501 in Twilio's shape, and tells of it.
+func (r Report) miss(why *Miss, e Exchange, req *http.Request, start time.Time) *http.Response {
+	e.Miss, e.Detail = why, why.String()
+	return r.Own(verify.Errorf(http.StatusNotImplemented, "%s", e.Detail), e, Missed, req, start)
 }

@@ -22,6 +22,7 @@ const (
 type Session struct {
 	file   string
 	policy *redact.Policy
+	match  Match
 	play   Play
 
 	mu      sync.Mutex
@@ -36,10 +37,11 @@ type track struct {
 }
 
 // NewSession returns a cursor at the beginning of c. The interactions of c must not be changed any more.
-func NewSession(c *Cassette, policy *redact.Policy, play Play) *Session {
+func NewSession(c *Cassette, policy *redact.Policy, match Match, play Play) *Session {
 	s := &Session{
 		file:    c.File,
 		policy:  policy,
+		match:   match,
 		play:    play,
 		tracks:  make(map[Key]*track, len(c.Interactions)),
 		answers: make([]*answer, 0, len(c.Interactions)),
@@ -65,8 +67,7 @@ func (s *Session) add(it *cassette.Interaction) (*answer, *track) {
 	if request.Body != "" {
 		request.Form = nil // it only repeats the body
 	}
-	s.policy.Request(&request)
-	key := KeyOf(&request)
+	key, _ := s.match.redacted(s.policy, &request)
 	t := s.tracks[key]
 	if t == nil {
 		t = &track{}
@@ -79,6 +80,58 @@ func (s *Session) add(it *cassette.Interaction) (*answer, *track) {
 	t.answers = append(t.answers, a)
 	s.answers = append(s.answers, a)
 	return a, t
+}
+
+// turns returns how often each interaction has answered.
+func (s *Session) turns() []int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	turns := make([]int, len(s.answers))
+	for i, a := range s.answers {
+		turns[i] = a.turns
+	}
+	return turns
+}
+
+// resume goes on where a session of the same cassette was that had these turns.
+func (s *Session) resume(turns []int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, n := range turns[:min(len(turns), len(s.answers))] {
+		s.answers[i].turns = n
+	}
+	for _, t := range s.tracks {
+		taken := 0
+		for _, a := range t.answers {
+			taken += a.turns
+		}
+		t.next = min(taken, len(t.answers))
+		if s.play == PlayLoop {
+			t.next = taken % len(t.answers)
+		}
+	}
+}
+
+// Unused is an interaction that has not answered.
+type Unused struct {
+	Cassette    string `json:"cassette"` // its file
+	Interaction int    `json:"interaction"`
+	Method      string `json:"method"`
+	Path        string `json:"path"` // redacted
+}
+
+// Unused returns the interactions that have not answered.
+func (s *Session) Unused() []Unused {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []Unused
+	for _, a := range s.answers {
+		if a.turns == 0 {
+			path, _ := splitURL(a.request.URL)
+			all = append(all, Unused{s.file, a.it.ID, a.request.Method, path})
+		}
+	}
+	return all
 }
 
 // next returns the answer whose turn it is for key, and whether it has had a turn before; nil if there

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -20,30 +21,36 @@ import (
 )
 
 // Key is what makes two requests the same one: method, path, query and body, each in a canonical form.
-// Headers and the host do not count.
+// Headers and the host do not count, unless a Match says so.
 type Key [sha256.Size]byte
 
-// KeyOf returns the match key of a redacted request.
+// KeyOf returns the match key of a redacted request when nothing else is asked for.
+func KeyOf(r *cassette.Request) Key { return Match{}.Key(r) }
+
+// Key returns the match key of a redacted request.
 //
 //	SIDs    their pseudonyms, also where the policy of the tape leaves them readable
 //	path    unescaped, so that "+" and "%2B" are the same
 //	query   unescaped, sorted by name; values of one name keep their order
 //	body    a form like the query; JSON without white space, its members sorted; anything else as it is
-func KeyOf(r *cassette.Request) Key {
+//	header  its values, in their order
+func (m Match) Key(r *cassette.Request) Key {
 	path, query := splitURL(r.URL)
 	b := make([]byte, 0, 512)
 	b = appendField(b, r.Method)
 	b = appendField(b, canonicalPath(path))
-	b = appendPairs(b, parsePairs(query))
-	b = appendBody(b, r)
+	b = appendPairs(b, m.pairs(parsePairs(query)))
+	if !m.noBody {
+		b = m.appendBody(b, r)
+	}
+	for _, name := range m.headers {
+		b = appendField(b, "h")
+		for _, value := range r.Headers[name] {
+			b = appendField(b, value)
+		}
+	}
 	redact.Canonical(b)
 	return sha256.Sum256(b)
-}
-
-// unredactedKey returns the match key of a request that policy has not redacted yet, which is left alone.
-func unredactedKey(policy *redact.Policy, r cassette.Request) Key {
-	policy.Request(&r)
-	return KeyOf(&r)
 }
 
 // appendField appends s so that no two lists of fields give the same bytes.
@@ -116,15 +123,15 @@ func appendPairs(b []byte, pairs []pair) []byte {
 	return b
 }
 
-func appendBody(b []byte, r *cassette.Request) []byte {
+func (m Match) appendBody(b []byte, r *cassette.Request) []byte {
 	if isEmpty(r) {
 		return b
 	}
 	if pairs, ok := formPairs(r); ok {
-		return appendPairs(append(b, 'f'), pairs)
+		return appendPairs(append(b, 'f'), m.pairs(pairs))
 	}
 	if isJSON(mediaType(r.Headers)) {
-		if canonical, ok := canonicalJSON(r.Body); ok {
+		if canonical, ok := m.canonicalJSON(r.Body); ok {
 			return append(append(b, 'j'), canonical...)
 		}
 	}
@@ -165,68 +172,84 @@ func isJSON(media string) bool {
 }
 
 // canonicalJSON returns body without white space and with sorted members. Numbers stay as written, and
-// of members with the same name all stay.
-func canonicalJSON(body string) ([]byte, bool) {
+// of members with the same name all stay. Those that are ignored are left out.
+func (m Match) canonicalJSON(body string) ([]byte, bool) {
 	if !utf8.ValidString(body) {
 		return nil, false
 	}
-	d := json.NewDecoder(strings.NewReader(body))
-	d.UseNumber()
-	out, err := canonicalValue(nil, d)
+	c := canonicalizer{json.NewDecoder(strings.NewReader(body)), m}
+	c.UseNumber()
+	out, err := c.value(nil, "$")
 	if err != nil {
 		return nil, false
 	}
-	_, err = d.Token()
+	_, err = c.Token()
 	return out, err == io.EOF
 }
 
-func canonicalValue(out []byte, d *json.Decoder) ([]byte, error) {
-	token, err := d.Token()
+// canonicalizer appends JSON in its canonical form. The paths are kept only if members may be ignored.
+type canonicalizer struct {
+	*json.Decoder
+	match Match
+}
+
+func (c canonicalizer) value(out []byte, path string) ([]byte, error) {
+	token, err := c.Token()
 	if err != nil {
 		return nil, err
 	}
 	switch token {
 	case json.Delim('{'):
-		return canonicalObject(out, d)
+		return c.object(out, path)
 	case json.Delim('['):
-		return canonicalArray(out, d)
+		return c.array(out, path)
 	}
 	text, err := json.Marshal(token)
 	return append(out, text...), err
 }
 
-func canonicalArray(out []byte, d *json.Decoder) ([]byte, error) {
+func (c canonicalizer) array(out []byte, path string) ([]byte, error) {
 	out = append(out, '[')
-	for d.More() {
+	for c.More() {
 		var err error
-		if out, err = canonicalValue(out, d); err != nil {
+		if out, err = c.value(out, path); err != nil {
 			return nil, err
 		}
 		out = append(out, ',')
 	}
-	_, err := d.Token()
+	_, err := c.Token()
 	return append(out, ']'), err
 }
 
-func canonicalObject(out []byte, d *json.Decoder) ([]byte, error) {
+func (c canonicalizer) object(out []byte, path string) ([]byte, error) {
 	type member struct{ name, value []byte }
 	var members []member
-	for d.More() {
-		name, err := canonicalValue(nil, d)
+	for c.More() {
+		token, err := c.Token()
 		if err != nil {
 			return nil, err
 		}
-		value, err := canonicalValue(nil, d)
+		name, err := json.Marshal(token)
 		if err != nil {
 			return nil, err
 		}
-		members = append(members, member{name, value})
+		inner := path
+		if len(c.match.ignored) > 0 {
+			inner = fmt.Sprintf("%s.%s", path, token)
+		}
+		value, err := c.value(nil, inner)
+		if err != nil {
+			return nil, err
+		}
+		if !c.match.ignores(inner) {
+			members = append(members, member{name, value})
+		}
 	}
 	slices.SortStableFunc(members, func(a, b member) int { return bytes.Compare(a.name, b.name) })
 	out = append(out, '{')
 	for _, m := range members {
 		out = append(append(append(append(out, m.name...), ':'), m.value...), ',')
 	}
-	_, err := d.Token()
+	_, err := c.Token()
 	return append(out, '}'), err
 }

@@ -74,7 +74,7 @@ func TestARealSIDAndItsPseudonymFindTheSameInteraction(t *testing.T) {
 		Response: cassette.Response{Code: 200},
 	}}}
 	policy := &redact.Policy{}
-	s := NewSession(c, policy, PlayLast)
+	s := NewSession(c, policy, Match{}, PlayLast)
 	for _, caller := range []string{sid, redact.Pseudonym(sid)} {
 		r := request("GET", "/"+caller, "", "")
 		policy.Request(r)
@@ -92,7 +92,7 @@ func TestWhatFollowsTheLastInteractionIsDecidedByPlay(t *testing.T) {
 			it.ID = i
 			c.Interactions = append(c.Interactions, it)
 		}
-		s := NewSession(c, &redact.Policy{}, play)
+		s := NewSession(c, &redact.Policy{}, Match{}, play)
 		got := ""
 		for range 7 {
 			a, repeated := s.next(KeyOf(&numbered(0).Request))

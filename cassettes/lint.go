@@ -294,7 +294,7 @@ func (l *linter) duplicates(c *Cassette) {
 	tracks := map[Key][]int{}
 	var keys []Key
 	for i, it := range c.Interactions {
-		key := unredactedKey(l.policy, it.Request)
+		key := Match{}.unredacted(l.policy, it.Request)
 		if tracks[key] == nil {
 			keys = append(keys, key)
 		}

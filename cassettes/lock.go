@@ -15,9 +15,11 @@ import (
 // holder removes at the end. A file that a killed process left behind locks nobody out.
 type lock struct{ *flock.Flock }
 
+const lockSuffix = ".lock"
+
 // lockCassette takes the lock of file, or says who can't have it.
 func lockCassette(file string) (*lock, error) {
-	path := file + ".lock"
+	path := file + lockSuffix
 	for {
 		l := &lock{flock.New(path, flock.SetPermissions(0o600))}
 		ok, err := l.TryLock()

@@ -1,11 +1,7 @@
 package cassettes
 
 import (
-	"bytes"
-	"cmp"
-	"encoding/json"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -14,45 +10,201 @@ import (
 	"github.com/twilio-vcr/twilio-vcr/cassettes/verify"
 )
 
-// maxCompared bounds the work of a miss: so many interactions are compared field by field.
-const maxCompared = 200
+// Reason is why nothing on the tape answers a request. Its name is stable.
+type Reason string
 
-// explain says why nothing answers r, which is redacted: what was asked, the nearest interaction, what
-// differs, how the request breaks the API's contract, and what helps.
-func (s *Session) explain(r *cassette.Request, key Key) string {
+const (
+	EmptyCassette    Reason = "empty-cassette"       // nothing is recorded
+	NoSuchPath       Reason = "no-such-path"         // nothing with that path, nor with another SID in it
+	OtherMethod      Reason = "other-method"         // the path is recorded, but not with that method
+	OtherSID         Reason = "other-sid"            // the call is recorded, with another SID, number or name in its path
+	FieldsDiffer     Reason = "fields-differ"        // fields of the form, the query or the JSON
+	BodyDiffers      Reason = "body-differs"         // a body that has no fields
+	TypeDiffers      Reason = "content-type-differs" // the kind of body
+	HeadersDiffer    Reason = "headers-differ"       // headers that match.headers names
+	UsedUp           Reason = "used-up"              // it is recorded, and all that was recorded has answered
+	NoSession        Reason = "no-session"           // the request names no session, and there is no other cassette
+	NoSuchSession    Reason = "no-such-session"      // the session that it names has no cassette
+	BadSession       Reason = "bad-session"          // what it names can't be the name of a session
+	UnusableCassette Reason = "unusable-cassette"    // the session's cassette can't be read
+)
+
+// Miss says why nothing on a tape answers a request. It holds no secrets.
+type Miss struct {
+	Reason      Reason       `json:"reason"`
+	Cassette    string       `json:"cassette"`              // its file
+	Method      string       `json:"method"`                // of the request
+	Path        string       `json:"path"`                  // of the request, redacted
+	Nearest     int          `json:"nearest"`               // the number of the nearest interaction, or -1
+	AsNear      int          `json:"as_near,omitempty"`     // how many others are as near
+	AtLeast     bool         `json:"at_least,omitempty"`    // there may be more than AsNear
+	Differences []Difference `json:"differences,omitempty"` // between the nearest interaction and the request
+	Problem     string       `json:"problem,omitempty"`     // what is to be said where there is nothing to compare
+	Breaches    []string     `json:"breaches,omitempty"`    // of the API's contract, by the request
+	Mend        string       `json:"mend"`                  // what helps
+}
+
+// Difference is a part of a request that is not as it was recorded.
+type Difference struct {
+	Place    string   `json:"place"`    // such as "method", "path Sid", "form Status", "JSON $.a[0]"
+	Recorded []string `json:"recorded"` // nil if there was none
+	Got      []string `json:"got"`      // nil if there is none
+}
+
+// maxTold is how many differences the text of a miss lists.
+const maxTold = 8
+
+// String returns the whole explanation as one sentence.
+func (m *Miss) String() string {
+	request := m.Method + " " + m.Path
+	if m.Nearest < 0 {
+		return m.sentence(fmt.Sprintf("nothing in %s answers %s (%s): %s", m.Cassette, request, m.Reason, m.Problem))
+	}
+	var told []string
+	for _, d := range m.Differences[:min(len(m.Differences), maxTold)] {
+		told = append(told, d.String())
+	}
+	if more := len(m.Differences) - maxTold; more > 0 {
+		told = append(told, fmt.Sprintf("and %d more", more))
+	}
+	return m.sentence(fmt.Sprintf("nothing in %s answers %s (%s): nearest is interaction %d%s: %s",
+		m.Cassette, request, m.Reason, m.Nearest, m.ties(), strings.Join(told, ", ")))
+}
+
+func (m *Miss) sentence(parts ...string) string {
+	if len(m.Breaches) > 0 {
+		parts = append(parts, "the request breaks Twilio's contract: "+strings.Join(m.Breaches, ", "))
+	}
+	return strings.Join(append(parts, m.Mend), "; ")
+}
+
+func (m *Miss) ties() string {
+	switch {
+	case m.AtLeast:
+		return fmt.Sprintf(" (at least %d others are as near)", m.AsNear)
+	case m.AsNear == 1:
+		return " (1 other is as near)"
+	case m.AsNear > 1:
+		return fmt.Sprintf(" (%d others are as near)", m.AsNear)
+	}
+	return ""
+}
+
+// String returns the difference as it is told: form Status: recorded "approved", got "pending".
+func (d Difference) String() string {
+	recorded, got := "not recorded", "not sent"
+	if d.Recorded != nil {
+		recorded = "recorded " + d.quote(d.Recorded, d.Got)
+	}
+	if d.Got != nil {
+		got = "got " + d.quote(d.Got, d.Recorded)
+	}
+	return fmt.Sprintf("%s: %s, %s", d.Place, recorded, got)
+}
+
+// quote returns values for a message. Of long ones it shows where they differ from others.
+func (d Difference) quote(values, others []string) string {
+	var quoted []string
+	for i, v := range values {
+		other := ""
+		if i < len(others) {
+			other = others[i]
+		}
+		if v = excerpt(v, other); !strings.HasPrefix(d.Place, "JSON ") {
+			v = fmt.Sprintf("%q", v)
+		}
+		quoted = append(quoted, v)
+	}
+	return strings.Join(quoted, " and ")
+}
+
+// excerpt returns at most 60 bytes of s, from shortly before it differs from other.
+func excerpt(s, other string) string {
+	const length, before = 60, 20
+	if len(s) <= length {
+		return s
+	}
+	same := 0
+	for same < len(s) && same < len(other) && s[same] == other[same] {
+		same++
+	}
+	from := 0
+	if same > length-before {
+		from = min(same-before, len(s)-length)
+	}
+	cut := strings.ToValidUTF8(s[from:from+length], "")
+	if from > 0 {
+		cut = "…" + cut
+	}
+	if from+length < len(s) {
+		cut += "…"
+	}
+	return cut
+}
+
+// explain says why nothing answers r, which is redacted.
+func (s *Session) explain(r *cassette.Request, key Key) *Miss {
 	s.mu.Lock()
 	answers := s.answers // only ever appended to
 	used := s.tracks[key]
 	s.mu.Unlock()
 
 	path, _ := splitURL(r.URL)
-	parts := []string{fmt.Sprintf("nothing in %s answers %s %s", s.file, r.Method, path)}
-	switch near, same, differences := nearest(answers, r); {
+	m := &Miss{
+		Cassette: s.file, Method: r.Method, Path: path, Nearest: -1,
+		Breaches: verify.Breaches(r.Method, canonicalPath(path), form(r)),
+	}
+	switch {
 	case used != nil:
-		n := len(used.answers)
-		parts = append(parts, fmt.Sprintf("recorded %s, already answered %s; --play last repeats the last answer, --play loop starts again", times(n), times(n)))
-	case near == nil:
-		parts = append(parts, "nothing near it is recorded")
+		n := times(len(used.answers))
+		m.Reason, m.Problem = UsedUp, fmt.Sprintf("recorded %s, already answered %s", n, n)
+	case len(answers) == 0:
+		m.Reason, m.Problem = EmptyCassette, "it holds no interactions"
 	default:
-		which := fmt.Sprintf("nearest is interaction %d", near.it.ID)
-		switch {
-		case same == 1:
-			which += " (1 other is as near)"
-		case same > 1:
-			which += fmt.Sprintf(" (%d others are as near)", same)
-		}
-		parts = append(parts, which+": "+strings.Join(differences, ", "))
+		s.match.nearest(m, answers, r)
 	}
-	if breaches := verify.Breaches(r.Method, canonicalPath(path), form(r)); len(breaches) > 0 {
-		parts = append(parts, "the request breaks Twilio's contract: "+strings.Join(breaches, ", "))
-	} else if used == nil {
-		file := s.file
-		if file == ExampleName {
-			file = "FILE"
-		}
-		parts = append(parts, fmt.Sprintf("record it with \"twilio-vcr auto --cassette %s\", or change the request", file))
+	m.Mend = m.mend()
+	return m
+}
+
+// mend says what helps.
+func (m *Miss) mend() string {
+	file := m.Cassette
+	if file == ExampleName {
+		file = "FILE"
 	}
-	return strings.Join(parts, "; ")
+	record := fmt.Sprintf("record it with \"twilio-vcr auto --cassette %s\"", file)
+	switch {
+	case len(m.Breaches) > 0:
+		return "correct it, or if the refusal is what you test, " + record
+	case m.Reason == UsedUp:
+		return "--play last repeats the last answer, --play loop starts again; or call it as often as it was recorded"
+	case m.Reason == OtherSID:
+		return "call it with the recorded one, or " + record
+	case m.Reason == FieldsDiffer:
+		return "send what was recorded, name in match.ignore what does not matter, or " + record
+	case m.Reason == HeadersDiffer:
+		return "send what was recorded, take the header out of match.headers, or " + record
+	case m.Reason == TypeDiffers, m.Reason == BodyDiffers:
+		return "send what was recorded, set match.body to off, or " + record
+	}
+	return record + ", or change the request"
+}
+
+// reasonFor returns what kind of differences there are. One of method and path counts before one of the rest.
+func reasonFor(all []Difference) Reason {
+	for _, r := range []struct {
+		prefix string
+		reason Reason
+	}{
+		{"method", OtherMethod}, {"path", OtherSID}, {"Content-Type", TypeDiffers}, {"kind of body", TypeDiffers},
+		{"form ", FieldsDiffer}, {"query ", FieldsDiffer}, {"JSON ", FieldsDiffer}, {"header ", HeadersDiffer},
+	} {
+		if slices.ContainsFunc(all, func(d Difference) bool { return strings.HasPrefix(d.Place, r.prefix) }) {
+			return r.reason
+		}
+	}
+	return BodyDiffers
 }
 
 func times(n int) string {
@@ -63,189 +215,4 @@ func times(n int) string {
 		return "twice"
 	}
 	return fmt.Sprintf("%d times", n)
-}
-
-// form returns the fields of r's form.
-func form(r *cassette.Request) url.Values {
-	values := url.Values{}
-	pairs, _ := formPairs(r)
-	for _, p := range pairs {
-		values.Add(p.name, p.value)
-	}
-	return values
-}
-
-// nearest returns the interaction that is most like r, how many others are as near, and what differs.
-// Nearer than all else is the same method and path, then another path of the same operation, then the
-// same path with another method. Anything else is not near.
-func nearest(answers []*answer, r *cassette.Request) (near *answer, same int, differences []string) {
-	candidates, best := []*answer(nil), 0
-	for _, a := range answers {
-		closeness := closeness(a.request, r)
-		if closeness > best {
-			candidates, best = candidates[:0], closeness
-		}
-		if closeness == best && best > 0 && len(candidates) < maxCompared {
-			candidates = append(candidates, a)
-		}
-	}
-	for _, a := range candidates {
-		d := compare(a.request, r)
-		switch {
-		case near == nil || len(d) < len(differences):
-			near, same, differences = a, 0, d
-		case len(d) == len(differences):
-			same++
-		}
-	}
-	return near, same, differences
-}
-
-func closeness(recorded, got *cassette.Request) int {
-	recordedPath, _ := splitURL(recorded.URL)
-	gotPath, _ := splitURL(got.URL)
-	samePath := canonicalPath(recordedPath) == canonicalPath(gotPath)
-	switch {
-	case samePath && recorded.Method == got.Method:
-		return 3
-	case samePath:
-		return 1
-	case recorded.Method != got.Method:
-		return 0
-	}
-	a, _, known := verify.FindOperation(recorded.Method, canonicalPath(recordedPath))
-	b, _, _ := verify.FindOperation(got.Method, canonicalPath(gotPath))
-	if known && a == b {
-		return 2
-	}
-	return 0
-}
-
-// compare lists what differs between two requests, field by field.
-func compare(recorded, got *cassette.Request) []string {
-	var all []string
-	if recorded.Method != got.Method {
-		all = append(all, difference("method", recorded.Method, got.Method))
-	}
-	recordedPath, recordedQuery := splitURL(recorded.URL)
-	gotPath, gotQuery := splitURL(got.URL)
-	all = append(all, comparePaths(recorded.Method, canonicalPath(recordedPath), canonicalPath(gotPath))...)
-	all = append(all, compareFields("query", parsePairs(recordedQuery), parsePairs(gotQuery))...)
-	recordedKind, recordedFields := fields(recorded)
-	gotKind, gotFields := fields(got)
-	if recordedKind != "" && gotKind != "" && recordedKind != gotKind {
-		if a, b := mediaType(recorded.Headers), mediaType(got.Headers); a != b {
-			return append(all, difference("Content-Type", a, b))
-		}
-		return append(all, difference("kind of body", recordedKind, gotKind))
-	}
-	return append(all, compareFields(cmp.Or(gotKind, recordedKind), recordedFields, gotFields)...)
-}
-
-// comparePaths names the parameters of the operation that differ, or the whole paths.
-func comparePaths(method, recorded, got string) []string {
-	if recorded == got {
-		return nil
-	}
-	_, a, known := verify.FindOperation(method, recorded)
-	_, b, same := verify.FindOperation(method, got)
-	if !known || !same {
-		return []string{difference("path", recorded, got)}
-	}
-	var all []string
-	for _, name := range []string{"ServiceSid", "Sid"} {
-		if a[name] != b[name] {
-			all = append(all, difference("path "+name, a[name], b[name]))
-		}
-	}
-	return all
-}
-
-// fields returns the kind of r's body, "" if it is empty, and its fields. A body that has none is a field
-// of its own.
-func fields(r *cassette.Request) (kind string, pairs []pair) {
-	if isEmpty(r) {
-		return "", nil
-	}
-	if pairs, ok := formPairs(r); ok {
-		return "form", pairs
-	}
-	if isJSON(mediaType(r.Headers)) {
-		if _, ok := canonicalJSON(r.Body); ok {
-			return "JSON", flatten(nil, "$", []byte(r.Body))
-		}
-	}
-	return "body", []pair{{"bytes", r.Body}}
-}
-
-// flatten lists the leaves of a JSON value by their paths.
-func flatten(pairs []pair, path string, value []byte) []pair {
-	var object map[string]json.RawMessage
-	var array []json.RawMessage
-	value = bytes.TrimSpace(value)
-	switch {
-	case len(value) > 0 && value[0] == '{' && json.Unmarshal(value, &object) == nil:
-		for name, v := range object {
-			pairs = flatten(pairs, path+"."+name, v)
-		}
-	case len(value) > 0 && value[0] == '[' && json.Unmarshal(value, &array) == nil:
-		for i, v := range array {
-			pairs = flatten(pairs, fmt.Sprintf("%s[%d]", path, i), v)
-		}
-	default:
-		pairs = append(pairs, pair{path, string(value)})
-	}
-	return pairs
-}
-
-// compareFields lists the fields that differ, in the order of their names.
-func compareFields(kind string, recorded, got []pair) []string {
-	a, b := group(recorded), group(got)
-	var names []string
-	for name := range a {
-		names = append(names, name)
-	}
-	for name := range b {
-		if _, ok := a[name]; !ok {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	var all []string
-	for _, name := range names {
-		switch {
-		case slices.Equal(a[name], b[name]):
-		case a[name] == nil:
-			all = append(all, fmt.Sprintf("%s %s: not recorded, got %s", kind, name, quote(b[name]...)))
-		case b[name] == nil:
-			all = append(all, fmt.Sprintf("%s %s: recorded %s, not sent", kind, name, quote(a[name]...)))
-		default:
-			all = append(all, fmt.Sprintf("%s %s: recorded %s, got %s", kind, name, quote(a[name]...), quote(b[name]...)))
-		}
-	}
-	return all
-}
-
-func group(pairs []pair) map[string][]string {
-	values := map[string][]string{}
-	for _, p := range pairs {
-		values[p.name] = append(values[p.name], p.value)
-	}
-	return values
-}
-
-func difference(what, recorded, got string) string {
-	return fmt.Sprintf("%s: recorded %s, got %s", what, quote(recorded), quote(got))
-}
-
-// quote returns values for a message, long ones cut.
-func quote(values ...string) string {
-	var quoted []string
-	for _, v := range values {
-		if len(v) > 60 {
-			v = strings.ToValidUTF8(v[:60], "") + "…"
-		}
-		quoted = append(quoted, fmt.Sprintf("%q", v))
-	}
-	return strings.Join(quoted, " and ")
 }

@@ -54,11 +54,11 @@ func TestMissesNameTheNearestInteractionAndTheDifference(t *testing.T) {
 	policy := &redact.Policy{}
 	var got strings.Builder
 	for _, m := range misses() {
-		s := NewSession(c, policy, PlayOnce)
+		s := NewSession(c, policy, Match{}, PlayOnce)
 		policy.Request(m.r)
 		fmt.Fprintf(&got, "%s\n    %s\n", m.name, s.explain(m.r, KeyOf(m.r)))
 	}
-	s := NewSession(c, policy, PlayOnce)
+	s := NewSession(c, policy, Match{}, PlayOnce)
 	used := &c.Interactions[0].Request
 	s.next(KeyOf(used))
 	fmt.Fprintf(&got, "used up\n    %s\n", s.explain(used, KeyOf(used)))

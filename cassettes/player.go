@@ -12,7 +12,6 @@ import (
 	"gopkg.in/dnaeon/go-vcr.v3/cassette"
 
 	"github.com/twilio-vcr/twilio-vcr/cassettes/redact"
-	"github.com/twilio-vcr/twilio-vcr/cassettes/verify"
 )
 
 // Player answers requests from a cassette. It is an http.RoundTripper that never touches the network,
@@ -43,17 +42,14 @@ func (p *Player) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	request := lookupRequest(req, body)
-	found := p.Policy.Request(&request)
-	key := KeyOf(&request)
+	key, found := p.Session.match.redacted(p.Policy, &request)
 
 	if a, repeated := p.Session.next(key); a != nil {
 		return p.answer(req, &request, found, a, repeated, start)
 	}
 	if p.Miss == nil {
-		why := verify.Errorf(http.StatusNotImplemented, "%s", p.Session.explain(&request, key))
 		e := redactedExchange(req, &request)
-		e.Detail = why.Message
-		return p.Report.Own(why, e, Missed, req, start), nil
+		return p.Report.miss(p.Session.explain(&request, key), e, req, start), nil
 	}
 	defer p.missing.lock(key)()
 	if err := req.Context().Err(); err != nil {

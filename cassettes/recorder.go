@@ -19,8 +19,11 @@ type Recorder struct {
 	Upstream http.RoundTripper
 	Writer   *Writer
 	Policy   *redact.Policy
+	Match    Match // by which a replay will look for what is recorded
 	Report   Report
 	Timeout  time.Duration // of a call, 60 s if it is 0
+	Limits   *Limits       // which calls may be sent; the others get a 403
+	Skip     Statuses      // answers with these are left off the tape
 	// Added receives each interaction that was put on the cassette, before the answer goes out.
 	Added func(*cassette.Interaction)
 }
@@ -41,6 +44,10 @@ func (r *Recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 			"the call was not sent, because it could not be recorded: %s; make room or mend the cassette folder, and start again", err)
 		return r.Report.Own(refusal, e, Refused, req, start), nil
 	}
+	if refusal := r.Limits.admit(req); refusal != nil {
+		e.Detail = refusal.Message
+		return r.Report.Own(refusal, e, Refused, req, start), nil
+	}
 	timeout := r.Timeout
 	if timeout == 0 {
 		timeout = upstreamTimeout
@@ -52,7 +59,9 @@ func (r *Recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 		return r.Report.Own(failure, e, Failed, req, start), nil
 	}
 	outcome := Recorded
-	if id, findable, err := r.keep(req, body, reply, time.Since(start)); err != nil {
+	if r.Skip.Has(reply.StatusCode) {
+		outcome = Skipped
+	} else if id, findable, err := r.keep(req, body, reply, time.Since(start)); err != nil {
 		outcome, e.Detail = Unrecorded, "not recorded: "+err.Error()
 	} else if e.Interaction = id; !findable {
 		e.Detail = unfindable
@@ -85,5 +94,5 @@ func (r *Recorder) keep(req *http.Request, body []byte, reply *reply, took time.
 	if r.Added != nil {
 		r.Added(it)
 	}
-	return id, unredactedKey(r.Policy, lookupRequest(req, body)) == unredactedKey(r.Policy, it.Request), nil
+	return id, r.Match.unredacted(r.Policy, lookupRequest(req, body)) == r.Match.unredacted(r.Policy, it.Request), nil
 }

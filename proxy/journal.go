@@ -37,11 +37,14 @@ type Journal struct {
 	mu     sync.Mutex
 	counts map[cassettes.Outcome]int
 	live   int // calls that reached upstream
+	misses []*Missed
+	alike  map[string]*Missed // those of misses, by session and text
+	untold int                // misses that are counted, but too many to be kept
 }
 
 // NewJournal returns a Journal that writes to log.
 func NewJournal(log *zap.Logger) *Journal {
-	return &Journal{log: log, counts: map[cassettes.Outcome]int{}}
+	return &Journal{log: log, counts: map[cassettes.Outcome]int{}, alike: map[string]*Missed{}}
 }
 
 // levels are those of the outcomes that somebody should look at. The others are told at level info.
@@ -58,6 +61,9 @@ func (j *Journal) Tell(e cassettes.Exchange) {
 	j.counts[e.Outcome]++
 	if e.Live {
 		j.live++
+	}
+	if e.Miss != nil {
+		j.keep(e)
 	}
 	j.mu.Unlock()
 
@@ -81,6 +87,24 @@ func (j *Journal) Tell(e cassettes.Exchange) {
 		fields = append(fields, zap.String("reason", e.Detail))
 	}
 	line.Write(fields...)
+}
+
+// maxKept is how many different misses are kept for the report.
+const maxKept = 1000
+
+// keep notes a miss for the report. Its caller holds the mutex.
+func (j *Journal) keep(e cassettes.Exchange) {
+	text := e.Session + "\n" + e.Detail
+	switch m := j.alike[text]; {
+	case m != nil:
+		m.Count++
+	case len(j.misses) == maxKept:
+		j.untold++
+	default:
+		m = &Missed{Session: e.Session, Count: 1, Text: e.Detail, Miss: e.Miss}
+		j.alike[text] = m
+		j.misses = append(j.misses, m)
+	}
 }
 
 // Count returns how many exchanges had one of the outcomes.

@@ -56,6 +56,12 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, r, why)
 		return
 	}
+	in, why := withSession(r)
+	if why != nil {
+		h.refuse(w, r, why)
+		return
+	}
+	r = in
 	if r.ContentLength != 0 {
 		r.Body = http.MaxBytesReader(nil, r.Body, cassettes.MaxBody)
 	}

@@ -66,7 +66,7 @@ func replaying(t *testing.T, all ...*cassette.Interaction) *stand {
 	t.Helper()
 	c := &cassettes.Cassette{File: "test.yaml", Interactions: all}
 	return start(t, "https://verify.twilio.com", func(p *redact.Policy, report cassettes.Report) http.RoundTripper {
-		return &cassettes.Player{Session: cassettes.NewSession(c, p, cassettes.PlayLast), Policy: p, Report: report}
+		return &cassettes.Player{Session: cassettes.NewSession(c, p, cassettes.Match{}, cassettes.PlayLast), Policy: p, Report: report}
 	})
 }
 
@@ -280,7 +280,7 @@ func TestTwoIdenticalMissesCallUpstreamOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := start(t, up.URL, func(p *redact.Policy, report cassettes.Report) http.RoundTripper {
-		session := cassettes.NewSession(tape, p, cassettes.PlayLast)
+		session := cassettes.NewSession(tape, p, cassettes.Match{}, cassettes.PlayLast)
 		return &cassettes.Player{Session: session, Policy: p, Report: report, Miss: &cassettes.Recorder{
 			Upstream: proxy.NewUpstream(), Writer: w, Policy: p, Report: report, Added: session.Add,
 		}}
@@ -351,7 +351,7 @@ func TestRecordedLatencyIsSleptOnlyWhenAsked(t *testing.T) {
 	c := &cassettes.Cassette{Interactions: []*cassette.Interaction{it}}
 	for _, asked := range []bool{false, true} {
 		s := start(t, "http://x", func(p *redact.Policy, report cassettes.Report) http.RoundTripper {
-			return &cassettes.Player{Session: cassettes.NewSession(c, p, cassettes.PlayLast), Policy: p, Report: report, Latency: asked}
+			return &cassettes.Player{Session: cassettes.NewSession(c, p, cassettes.Match{}, cassettes.PlayLast), Policy: p, Report: report, Latency: asked}
 		})
 		post(t, s.URL+"/v2", "", nil)
 		took := s.logs.FilterMessage("replayed").All()[0].ContextMap()["duration"].(time.Duration)

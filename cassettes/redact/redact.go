@@ -19,6 +19,7 @@ package redact
 
 import (
 	"encoding/json"
+	"maps"
 	"mime"
 	"net/http"
 	"slices"
@@ -62,8 +63,9 @@ func (p *Policy) interaction(it *cassette.Interaction, hits *[]Hit) *Found {
 }
 
 // Request redacts what a match key and a message are made of, in place: method, URL, body and form. Of the
-// headers only Content-Type is kept, in a map that must not be changed. It returns what was found.
-func (p *Policy) Request(r *cassette.Request) *Found {
+// headers only Content-Type and those named in keep stay, in a map that must not be changed. It returns what was
+// found.
+func (p *Policy) Request(r *cassette.Request, keep ...string) *Found {
 	found := p.found(r.Headers, nil, r.URL)
 	media := r.Headers["Content-Type"]
 	found.restores = true
@@ -84,11 +86,31 @@ func (p *Policy) Request(r *cassette.Request) *Found {
 		r.Form = e.values(r.Form, field)
 		return e.changed
 	})
+	kept := found.headers(r.Headers, keep)
 	r.Headers = nil
 	if len(media) > 0 {
 		r.Headers = p.cache.contentType(found.byValue(part{kind: other}, media[0]))
 	}
+	if len(kept) > 0 {
+		maps.Copy(kept, r.Headers)
+		r.Headers = kept
+	}
 	return found
+}
+
+// headers returns the headers of h with the given names, redacted.
+func (f *Found) headers(h http.Header, names []string) http.Header {
+	if len(names) == 0 {
+		return nil
+	}
+	kept := http.Header{}
+	for _, name := range names {
+		for _, value := range h[name] {
+			p := part{kind: header, name: name}
+			kept.Add(name, f.byValue(p, f.byPlace(p, value)))
+		}
+	}
+	return kept
 }
 
 // step is what is done with a part of an interaction.
