@@ -53,6 +53,14 @@ func isException(name string) bool {
 // openAPI returns Twilio's file, whose place is in TWILIO_OPENAPI.
 func openAPI(t *testing.T) map[string]any {
 	t.Helper()
+	var doc map[string]any
+	readOpenAPI(t, &doc)
+	return doc
+}
+
+// readOpenAPI decodes Twilio's file into doc, or skips the test if nobody has said where it is.
+func readOpenAPI(t *testing.T, doc any) {
+	t.Helper()
 	file := os.Getenv("TWILIO_OPENAPI")
 	if file == "" {
 		t.Skip("TWILIO_OPENAPI does not say where Twilio's OpenAPI file is")
@@ -61,11 +69,9 @@ func openAPI(t *testing.T) map[string]any {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var doc map[string]any
-	if err := json.Unmarshal(data, &doc); err != nil {
+	if err := json.Unmarshal(data, doc); err != nil {
 		t.Fatal(err)
 	}
-	return doc
 }
 
 // named is a name of Twilio's file, and where it occurs.

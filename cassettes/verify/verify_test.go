@@ -4,9 +4,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"strconv"
-	"strings"
 	"testing"
 )
 
@@ -30,33 +28,28 @@ func TestAnErrorHasTwiliosShape(t *testing.T) {
 	}
 }
 
-func TestHowARequestBreaksTheContract(t *testing.T) {
-	const va, ve = "VAaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "VEaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-	update := "/v2/Services/" + va + "/Verifications/"
-	for _, c := range []struct{ method, path, form, want string }{
-		{"POST", update + ve, "Status=approved", ""},
-		{"POST", update + ve, "Status=canceled", ""},
-		{"POST", update + "+15017122661", "Status=canceled", ""},
-		{"POST", update + "someone@example.com", "Status=canceled", ""},
-		{"POST", update + ve, "Status=pending", "the form field Status must be canceled or approved"},
-		{"POST", update + ve, "Status=", "the form field Status must be canceled or approved"},
-		{"POST", update + ve, "status=approved", "the form field Status is missing; it must be canceled or approved"},
-		{"POST", update + "VEaaa", "Status=approved", "the Sid in the path is neither VE and 32"},
-		{"POST", update + "15017122661", "Status=approved", "the Sid in the path is neither VE and 32"},
-		{"POST", "/v2/Services/VA1/Verifications/" + ve, "Status=approved", "the ServiceSid in the path is not VA and 32"},
-		{"GET", update + "VEaaa", "", "the Sid in the path is neither VE and 32"},
-		{"POST", "/v2/Services/VA1/VerificationCheck", "Code=1", "the ServiceSid in the path is not VA and 32"},
-		{"POST", "/v2/Services/" + va + "/Verifications", "To=1", ""},
-		{"DELETE", update + "VEaaa", "", ""},
-		{"POST", "/v2/Services/" + va + "/Entities/x/Factors", "", ""},
+func TestTheAnswersOfOtherCallsBreakNothing(t *testing.T) {
+	const verifications = "/v2/Services/VA1/Verifications"
+	for _, c := range []struct {
+		method, path string
+		status       int
+		broken       bool
+	}{
+		{"POST", verifications, 201, true},
+		{"GET", verifications + "/VE1", 200, true},
+		{"POST", verifications + "/VE1", 200, true},
+		{"POST", "/v2/Services/VA1/VerificationCheck", 200, true},
+		{"POST", verifications + "/VE1", 404, false},
+		{"GET", verifications, 200, false},
+		{"GET", "/v2/Services/VA1", 200, false},
+		{"DELETE", "/v2/Services/VA1", 204, false},
+		{"POST", "/v2/Services/VA1/Entities/x/Factors", 201, false},
+		{"GET", "/2010/Accounts", 200, false},
 	} {
-		form, err := url.ParseQuery(c.form)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got := strings.Join(Breaches(c.method, c.path, form), "; ")
-		if c.want == "" && got != "" || !strings.HasPrefix(got, c.want) {
-			t.Errorf("%s %s %s: got %q, want %q", c.method, c.path, c.form, got, c.want)
+		for _, body := range []string{"", `{"status": "unverified"}`} {
+			if got := AnswerBreaches(c.method, c.path, c.status, body); (len(got) > 0) != c.broken {
+				t.Errorf("%s %s, answered with %d %q: %q", c.method, c.path, c.status, body, got)
+			}
 		}
 	}
 }
