@@ -39,7 +39,7 @@ func TestTheSDKsParseEveryRedactedAnswer(t *testing.T) {
 	t.Setenv("TWILIO_OPENAPI", withLists(t, spec))
 	upstream, upstreamURL := prism(t)
 	sdks := []sdk{
-		{"twilio-go", []string{goDriver(t)}, nil},
+		{"twilio-go", []string{goDriver(t, "./sdk")}, nil},
 		{"twilio for Node", []string{"node", "sdk/driver.js"}, nil},
 		// Debian's 7.7.1 is older than these. It is installed for Debian's Python only.
 		{"twilio for Python", []string{"/usr/bin/python3", "sdk/driver.py"}, []string{
@@ -77,11 +77,11 @@ func TestTheSDKsParseEveryRedactedAnswer(t *testing.T) {
 	}
 }
 
-// goDriver builds the driver that uses twilio-go.
-func goDriver(t *testing.T) string {
+// goDriver builds a driver that uses twilio-go.
+func goDriver(t *testing.T, source string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "driver")
-	if out, err := exec.Command("go", "build", "-o", path, "./sdk").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-o", path, source).CombinedOutput(); err != nil {
 		t.Fatalf("build the driver: %v\n%s", err, out)
 	}
 	return path
