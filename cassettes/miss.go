@@ -56,19 +56,22 @@ const maxTold = 8
 
 // String returns the whole explanation as one sentence.
 func (m *Miss) String() string {
-	request := m.Method + " " + m.Path
+	where := "nothing"
+	if m.Cassette != "" {
+		where += " in " + m.Cassette
+	}
+	unanswered := fmt.Sprintf("%s answers %s %s (%s): ", where, m.Method, m.Path, m.Reason)
 	if m.Nearest < 0 {
-		return m.sentence(fmt.Sprintf("nothing in %s answers %s (%s): %s", m.Cassette, request, m.Reason, m.Problem))
+		return m.sentence(unanswered + m.Problem)
 	}
 	var told []string
 	for _, d := range m.Differences[:min(len(m.Differences), maxTold)] {
 		told = append(told, d.String())
 	}
 	if more := len(m.Differences) - maxTold; more > 0 {
-		told = append(told, fmt.Sprintf("and %d more", more))
+		told = append(told, fmt.Sprintf("%d more differences", more))
 	}
-	return m.sentence(fmt.Sprintf("nothing in %s answers %s (%s): nearest is interaction %d%s: %s",
-		m.Cassette, request, m.Reason, m.Nearest, m.ties(), strings.Join(told, ", ")))
+	return m.sentence(fmt.Sprintf("%snearest is interaction %d%s: %s", unanswered, m.Nearest, m.ties(), strings.Join(told, "; ")))
 }
 
 func (m *Miss) sentence(parts ...string) string {

@@ -169,10 +169,13 @@ func (m Match) compare(recorded, got *cassette.Request) []Difference {
 		if a, b := mediaType(recorded.Headers), mediaType(got.Headers); a != b {
 			return append(all, difference("Content-Type", a, b))
 		}
-		return append(all, difference("kind of body", strings.TrimSpace(recordedKind), strings.TrimSpace(gotKind)))
+		return append(all, difference("kind of body", kinds[recordedKind], kinds[gotKind]))
 	}
 	return append(all, m.compareFields(cmp.Or(gotKind, recordedKind), recordedFields, gotFields)...)
 }
+
+// kinds are how messages call the kinds of bodies that fields tells apart.
+var kinds = map[string]string{"form ": "a form", "JSON ": "JSON", "body": "neither a form nor JSON"}
 
 // difference is that of two texts, which are not there if they are empty.
 func difference(place, recorded, got string) Difference {
