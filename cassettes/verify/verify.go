@@ -39,6 +39,30 @@ func Errorf(status int, format string, args ...any) *Error {
 	}
 }
 
+// statusErrors are the errors of Twilio's that mean what their HTTP status means.
+//
+// Source: https://www.twilio.com/docs/api/errors
+var statusErrors = map[int]struct {
+	code    int
+	message string
+}{
+	http.StatusUnauthorized:        {20003, "Authenticate"},
+	http.StatusNotFound:            {20404, "The requested resource was not found"},
+	http.StatusTooManyRequests:     {20429, "Too many requests"},
+	http.StatusInternalServerError: {20500, "Internal Server Error"},
+	http.StatusServiceUnavailable:  {20503, "Service Unavailable"},
+}
+
+// StatusError returns Twilio's own error for an HTTP status. Where there is none that always goes with the
+// status, it is one of Errorf's.
+func StatusError(status int) *Error {
+	e, known := statusErrors[status]
+	if !known {
+		return Errorf(status, "this status was asked for, to see what the client makes of it")
+	}
+	return &Error{Code: e.code, Message: e.message, MoreInfo: fmt.Sprintf("https://www.twilio.com/docs/errors/%d", e.code), Status: status}
+}
+
 func (e *Error) Error() string { return e.Message }
 
 // Body returns e as the JSON that Twilio would send.

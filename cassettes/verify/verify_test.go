@@ -28,6 +28,21 @@ func TestAnErrorHasTwiliosShape(t *testing.T) {
 	}
 }
 
+func TestAStatusErrorIsTwiliosWhereItHasOne(t *testing.T) {
+	for status, want := range map[int]string{
+		401: `{"code":20003,"message":"Authenticate","more_info":"https://www.twilio.com/docs/errors/20003","status":401}`,
+		404: `{"code":20404,"message":"The requested resource was not found","more_info":"https://www.twilio.com/docs/errors/20404","status":404}`,
+		429: `{"code":20429,"message":"Too many requests","more_info":"https://www.twilio.com/docs/errors/20429","status":429}`,
+		500: `{"code":20500,"message":"Internal Server Error","more_info":"https://www.twilio.com/docs/errors/20500","status":500}`,
+		503: `{"code":20503,"message":"Service Unavailable","more_info":"https://www.twilio.com/docs/errors/20503","status":503}`,
+		418: `{"code":418,"message":"twilio-vcr: this status was asked for, to see what the client makes of it","more_info":"This answer is twilio-vcr's own, not Twilio's. See its README.","status":418}`,
+	} {
+		if got := string(StatusError(status).Body()); got != want {
+			t.Errorf("%d: got %s, want %s", status, got, want)
+		}
+	}
+}
+
 func TestTheAnswersOfOtherCallsBreakNothing(t *testing.T) {
 	const verifications = "/v2/Services/VA1/Verifications"
 	for _, c := range []struct {
