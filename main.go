@@ -425,7 +425,8 @@ func player(cfg *config.Config, c *cassettes.Cassette, policy *redact.Policy, re
 		Session: cassettes.NewSession(c, policy, cassettes.Match{}, cassettes.Play(cfg.Play)),
 		Policy:  policy,
 		Report:  report,
-		Latency: cfg.Latency == "recorded",
+		Latency: cfg.Latency,
+		Seed:    cfg.Seed,
 	}
 }
 

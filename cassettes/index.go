@@ -134,19 +134,19 @@ func (s *Session) Unused() []Unused {
 	return all
 }
 
-// next returns the answer whose turn it is for key, and whether it has had a turn before; nil if there
+// next returns the answer whose turn it is for key, and how many turns it has had with this one; nil if there
 // is none.
-func (s *Session) next(key Key) (a *answer, repeated bool) {
+func (s *Session) next(key Key) (a *answer, turn int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := s.tracks[key]
 	if t == nil {
-		return nil, false
+		return nil, 0
 	}
 	if t.next == len(t.answers) {
 		switch s.play {
 		case PlayOnce:
-			return nil, false
+			return nil, 0
 		case PlayLoop:
 			t.next = 0
 		default:
@@ -156,5 +156,5 @@ func (s *Session) next(key Key) (a *answer, repeated bool) {
 	a = t.answers[t.next]
 	t.next++
 	a.turns++
-	return a, a.turns > 1
+	return a, a.turns
 }

@@ -95,11 +95,11 @@ func TestWhatFollowsTheLastInteractionIsDecidedByPlay(t *testing.T) {
 		s := NewSession(c, &redact.Policy{}, Match{}, play)
 		got := ""
 		for range 7 {
-			a, repeated := s.next(KeyOf(&numbered(0).Request))
+			a, turn := s.next(KeyOf(&numbered(0).Request))
 			switch {
 			case a == nil:
 				got += "- "
-			case repeated:
+			case turn > 1:
 				got += string(rune('0'+a.it.ID)) + "r "
 			default:
 				got += string(rune('0'+a.it.ID)) + " "

@@ -1,7 +1,6 @@
 package cassettes
 
 import (
-	"context"
 	"io"
 	"net/http"
 	"strconv"
@@ -24,8 +23,9 @@ type Player struct {
 	Session *Session
 	Policy  *redact.Policy
 	Report  Report
-	// Latency makes each answer take as long as the recorded one took.
-	Latency bool
+	// Latency is how long an answer takes, if it would take less. Its jitter is drawn from Seed.
+	Latency Latency
+	Seed    uint64
 	// Miss answers what the cassette does not. Requests of the same key wait for each other, so that
 	// the second finds what the first has recorded. If it is nil, a miss is a 501 in Twilio's shape.
 	Miss http.RoundTripper
@@ -44,52 +44,39 @@ func (p *Player) RoundTrip(req *http.Request) (*http.Response, error) {
 	request := lookupRequest(req, body)
 	key, found := p.Session.match.redacted(p.Policy, &request)
 
-	if a, repeated := p.Session.next(key); a != nil {
-		return p.answer(req, &request, found, a, repeated, start)
+	if a, turn := p.Session.next(key); a != nil {
+		return p.answer(req, &request, found, key, a, turn, start)
 	}
 	if p.Miss == nil {
 		e := redactedExchange(req, &request)
 		return p.Report.miss(p.Session.explain(&request, key), e, req, start), nil
 	}
-	defer p.missing.lock(key)()
+	unlock := sync.OnceFunc(p.missing.lock(key))
+	defer unlock()
 	if err := req.Context().Err(); err != nil {
 		return nil, err
 	}
-	if a, repeated := p.Session.next(key); a != nil { // recorded while we waited
-		return p.answer(req, &request, found, a, repeated, start)
+	if a, turn := p.Session.next(key); a != nil { // recorded while we waited
+		unlock() // the others need not wait for our latency
+		return p.answer(req, &request, found, key, a, turn, start)
 	}
 	return p.Miss.RoundTrip(withBody(req, body))
 }
 
-func (p *Player) answer(req *http.Request, redacted *cassette.Request, found *redact.Found, a *answer, repeated bool, start time.Time) (*http.Response, error) {
-	if p.Latency {
-		if err := sleep(req.Context(), a.it.Response.Duration-time.Since(start)); err != nil {
-			return nil, err
-		}
+func (p *Player) answer(req *http.Request, redacted *cassette.Request, found *redact.Found, key Key, a *answer, turn int, start time.Time) (*http.Response, error) {
+	latency := p.Latency.of(a.it.Response.Duration, p.Seed, key, a.it.ID, turn)
+	if err := Sleep(req.Context(), latency-time.Since(start)); err != nil {
+		return nil, err
 	}
 	resp := a.response(req, found)
 	e := redactedExchange(req, redacted)
 	e.Interaction = a.it.ID
 	outcome := Replayed
-	if repeated {
+	if turn > 1 {
 		outcome = Repeated
 	}
 	p.Report.Send(e, outcome, resp, start)
 	return resp, nil
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return nil
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // answer is a recorded response, made ready to be sent.

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/twilio-vcr/twilio-vcr/cassettes"
 	"github.com/twilio-vcr/twilio-vcr/cassettes/redact"
 )
 
@@ -40,9 +41,11 @@ type Config struct {
 	Append    bool     // record: add to an existing cassette
 	Overwrite bool     // record: replace an existing cassette
 	Play      string   // last, once or loop
-	Latency   string   // none or recorded
 	LogFormat string   // console or json
 	LogLevel  string   // debug, info, warn or error
+
+	Latency cassettes.Latency // how long replayed answers take
+	Seed    uint64            // what the jitter of Latency is drawn from
 
 	Redact *redact.Policy // what is redacted; only a file sets it
 }
@@ -51,7 +54,7 @@ type Config struct {
 // of the flag and of the key in the file.
 type Setting struct {
 	Name  string
-	Value string // what the value is called in the help; "" for a switch
+	Value string // what the value is called in the help; "" for a switch, number for a number
 	Usage string
 	Modes []Mode // where its flag may be given; empty for all
 	set   func(c *Config, value string) error
@@ -65,10 +68,14 @@ var Settings = []Setting{
 	{"append", "", "add to an existing cassette", []Mode{Record, Auto}, setSwitch(func(c *Config) *bool { return &c.Append })},
 	{"overwrite", "", "replace an existing cassette, once the new recording has ended well", []Mode{Record}, setSwitch(func(c *Config) *bool { return &c.Overwrite })},
 	{"play", "last|once|loop", "what answers a request whose interactions have all had their turn: the last again, none, the first again", nil, setWord(func(c *Config) *string { return &c.Play }, "last", "once", "loop")},
-	{"latency", "none|recorded", "how long replayed answers take", nil, setWord(func(c *Config) *string { return &c.Latency }, "none", "recorded")},
+	{"latency", "none|recorded|DURATION[±JITTER]", "how long replayed answers take", nil, setLatency},
+	{"seed", number, "what jitter is drawn from", []Mode{Replay, Auto, Passthrough}, setSeed},
 	{"log-format", "console|json", "format of the log on standard error", nil, setWord(func(c *Config) *string { return &c.LogFormat }, "console", "json")},
 	{"log-level", "debug|info|warn|error", "least level that is logged", nil, setWord(func(c *Config) *string { return &c.LogLevel }, "debug", "info", "warn", "error")},
 }
+
+// number is what the value of a number is called.
+const number = "NUMBER"
 
 // ForMode reports whether the setting's flag may be given in mode.
 func (s Setting) ForMode(mode Mode) bool { return len(s.Modes) == 0 || slices.Contains(s.Modes, mode) }
@@ -86,6 +93,7 @@ var defaults = map[string]string{
 	"upstream":   "https://verify.twilio.com",
 	"play":       "last",
 	"latency":    "none",
+	"seed":       "1",
 	"log-format": "console",
 	"log-level":  "info",
 }
@@ -173,6 +181,20 @@ func setUpstream(c *Config, value string) error {
 		return errors.New("the URL has a query or a fragment; leave it out")
 	}
 	c.Upstream = u
+	return nil
+}
+
+func setLatency(c *Config, value string) (err error) {
+	c.Latency, err = cassettes.ParseLatency(value)
+	return err
+}
+
+func setSeed(c *Config, value string) error {
+	seed, err := strconv.ParseUint(value, 10, 64)
+	if err != nil {
+		return fmt.Errorf("%q is no whole number from 0 up; write one such as 1", value)
+	}
+	c.Seed = seed
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -35,8 +36,8 @@ func TestDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := strings.Join([]string{c.Listen, c.Upstream.String(), c.Cassette, c.Play, c.Latency, c.LogFormat, c.LogLevel}, " ")
-	if want := "127.0.0.1:4010 https://verify.twilio.com  last none console info"; got != want {
+	got := strings.Join([]string{c.Listen, c.Upstream.String(), c.Cassette, c.Play, c.Latency.String(), fmt.Sprint(c.Seed), c.LogFormat, c.LogLevel}, " ")
+	if want := "127.0.0.1:4010 https://verify.twilio.com  last none 1 console info"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
@@ -50,7 +51,7 @@ func TestFlagsWinThenTheEnvironmentThenTheFile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if c.LogLevel != "error" || c.Play != "once" || c.Latency != "recorded" || c.Cassette != "a.yaml" || !c.Append {
+		if c.LogLevel != "error" || c.Play != "once" || c.Latency.String() != "recorded" || c.Cassette != "a.yaml" || !c.Append {
 			t.Errorf("got %+v", c)
 		}
 	}
@@ -77,6 +78,10 @@ func TestAWrongFileNamesItsLineAndKey(t *testing.T) {
 		"upstream: verify.twilio.com\n":            "c.yaml:1: upstream: the value is no URL of an upstream",
 		"upstream: \"https://:443\"\n":             "c.yaml:1: upstream: the value is no URL of an upstream",
 		"upstream: https://verify.twilio.com/?a\n": "c.yaml:1: upstream: the URL has a query",
+		"seed: one\n":                              "c.yaml:1: seed: expected a number, got text",
+		"seed: 1.5\n":                              `c.yaml:1: seed: "1.5" is no whole number from 0 up; write one such as 1`,
+		"latency: 300\n":                           "c.yaml:1: latency: expected text, got a number",
+		"latency: 300ms±1s\n":                      `c.yaml:1: latency: "300ms±1s" would be less than nothing at times`,
 		"listen: nowhere\n":                        `c.yaml:1: listen: "nowhere" is no address; write HOST:PORT`,
 		"listen: \"127.0.0.1:99999\"\n":            `c.yaml:1: listen: "127.0.0.1:99999" is no address`,
 	} {
@@ -155,6 +160,8 @@ func TestWhereAWrongValueStandsIsSaid(t *testing.T) {
 		{Record, nil, nil, "", "record needs a file to record to: name it with --cassette FILE"},
 		{Auto, nil, nil, "", "auto needs a file"},
 		{Record, nil, map[string]string{"cassette": "c", "append": "true", "overwrite": "true"}, "", "exclude each other"},
+		{Record, nil, map[string]string{"seed": "2", "cassette": "c"}, "", "flag --seed means nothing in record mode; leave it out"},
+		{Replay, nil, map[string]string{"seed": "-1"}, "", `flag --seed: "-1" is no whole number from 0 up`},
 		{Replay, nil, nil, "nowhere.yaml", "there is no configuration file nowhere.yaml"},
 	} {
 		if _, err := load(t, c.mode, c.file, c.env, c.flags); err == nil || !strings.Contains(err.Error(), c.want) {

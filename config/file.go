@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -86,12 +87,15 @@ func (c *Config) setNode(name string, value *yaml.Node) error {
 		if s.Name != name {
 			continue
 		}
-		want := "!!str"
-		if s.Value == "" {
-			want = "!!bool"
+		want := []string{"!!str"}
+		switch s.Value {
+		case "":
+			want = []string{"!!bool"}
+		case number:
+			want = []string{"!!int", "!!float"} // the setter says what is wrong with a broken one
 		}
-		if value.Kind != yaml.ScalarNode || value.Tag != want {
-			return fmt.Errorf("expected %s, got %s", kinds[want], kinds[value.Tag])
+		if value.Kind != yaml.ScalarNode || !slices.Contains(want, value.Tag) {
+			return fmt.Errorf("expected %s, got %s", kinds[want[0]], kinds[value.Tag])
 		}
 		return s.set(c, value.Value)
 	}

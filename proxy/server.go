@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"syscall"
 	"time"
+
+	"github.com/twilio-vcr/twilio-vcr/cassettes"
 )
 
 // grace is how long the calls in flight may take to finish when the server is told to stop.
@@ -39,7 +41,7 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler, journal *Journal
 		ErrorLog:          journal.errorLog(),
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       time.Minute,
-		WriteTimeout:      5 * time.Minute, // an upstream call takes a minute at most, a recorded latency too
+		WriteTimeout:      cassettes.MaxWait + time.Minute, // which an upstream call takes at most
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		// OPTIONS * goes the way of all requests.
