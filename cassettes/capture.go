@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"gopkg.in/dnaeon/go-vcr.v3/cassette"
+
+	"github.com/twilio-vcr/twilio-vcr/cassettes/redact"
 )
 
 // MaxBody is the longest body that is taken from a client or put on a tape, decoded: 10 MiB.
@@ -55,6 +57,16 @@ func withBody(req *http.Request, body []byte) *http.Request {
 		again.Body, _ = again.GetBody()
 	}
 	return &again
+}
+
+// Identify reads the body of a client's request. It returns the match key of req, and req with its body to be read
+// once more. The error is that of the body.
+func Identify(policy *redact.Policy, req *http.Request) (Key, *http.Request, error) {
+	body, err := readBody(req)
+	if err != nil {
+		return Key{}, nil, err
+	}
+	return unredactedKey(policy, lookupRequest(req, body)), withBody(req, body), nil
 }
 
 // captureRequest returns req and its body as go-vcr's type. It shares nothing with req.

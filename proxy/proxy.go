@@ -19,6 +19,7 @@ import (
 	"github.com/twilio-vcr/twilio-vcr/cassettes"
 	"github.com/twilio-vcr/twilio-vcr/cassettes/redact"
 	"github.com/twilio-vcr/twilio-vcr/cassettes/verify"
+	"github.com/twilio-vcr/twilio-vcr/proxy/fault"
 )
 
 // headerPrefix begins the headers that are meant for the proxy. They are never sent on.
@@ -109,10 +110,13 @@ func (h *handler) rewrite(r *httputil.ProxyRequest) {
 	}
 }
 
-// fail answers a request for which the transport has no answer: its body could not be read.
+// fail answers a request for which the transport has no answer: its body could not be read, or its connection is
+// to be cut.
 func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	var tooLong *http.MaxBytesError
 	switch {
+	case errors.Is(err, fault.ErrDropped):
+		panic(http.ErrAbortHandler) // net/http's way to have a connection cut; it logs nothing
 	case errors.As(err, &tooLong):
 		h.refuse(w, r, errTooLong)
 	case errors.Is(err, context.Canceled):
