@@ -27,6 +27,7 @@ import (
 	"github.com/twilio-vcr/twilio-vcr/cassettes/redact"
 	"github.com/twilio-vcr/twilio-vcr/config"
 	"github.com/twilio-vcr/twilio-vcr/proxy"
+	"github.com/twilio-vcr/twilio-vcr/proxy/fault"
 )
 
 const version = "0.1.0"
@@ -104,6 +105,9 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		ExitErrHandler:        func(*cli.Context, error) {}, // run decides
 		OnUsageError:          usageError,
 		HideHelpCommand:       true,
+
+		DisableSliceFlagSeparator: true, // a fault has commas
+
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() && c.Args().First() != "help" {
 				return codedError{fmt.Errorf("there is no mode %q; the modes are record, replay, auto and passthrough", c.Args().First()), exitUsage}
@@ -243,7 +247,8 @@ func serve(c *cli.Context, mode config.Mode) error {
 	logger := proxy.NewLogger(cfg.LogFormat, cfg.LogLevel, c.App.ErrWriter)
 	journal := proxy.NewJournal(logger)
 	policy := cfg.Redact
-	tape, err := open(cfg, policy, cassettes.Report{Tell: journal.Tell})
+	report := cassettes.Report{Tell: journal.Tell}
+	tape, err := open(cfg, policy, report)
 	if err != nil {
 		return err
 	}
@@ -256,6 +261,9 @@ func serve(c *cli.Context, mode config.Mode) error {
 	}
 	if !cfg.IsLoopback() {
 		logger.Warn("other machines can reach this proxy, and send calls through it; listen on 127.0.0.1 unless they must")
+	}
+	if len(cfg.Faults) > 0 {
+		tape.transport = &fault.Injector{Next: tape.transport, Rules: cfg.Faults, Seed: cfg.Seed, Policy: policy, Report: report}
 	}
 	fmt.Fprintf(c.App.Writer, "ready http://%s\n", l.Addr())
 	err = proxy.Serve(c.Context, l, proxy.New(tape.transport, cfg.Upstream, policy, journal), journal)

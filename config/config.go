@@ -14,6 +14,7 @@ import (
 
 	"github.com/twilio-vcr/twilio-vcr/cassettes"
 	"github.com/twilio-vcr/twilio-vcr/cassettes/redact"
+	"github.com/twilio-vcr/twilio-vcr/proxy/fault"
 )
 
 // DefaultFile is read if it is there and no other file is named.
@@ -45,7 +46,8 @@ type Config struct {
 	LogLevel  string   // debug, info, warn or error
 
 	Latency cassettes.Latency // how long replayed answers take
-	Seed    uint64            // what the jitter of Latency is drawn from
+	Faults  []fault.Rule      // none in record mode: a recording is of what upstream says
+	Seed    uint64            // what Faults and the jitter of Latency are drawn from
 
 	Redact *redact.Policy // what is redacted; only a file sets it
 }
@@ -69,13 +71,51 @@ var Settings = []Setting{
 	{"overwrite", "", "replace an existing cassette, once the new recording has ended well", []Mode{Record}, setSwitch(func(c *Config) *bool { return &c.Overwrite })},
 	{"play", "last|once|loop", "what answers a request whose interactions have all had their turn: the last again, none, the first again", nil, setWord(func(c *Config) *string { return &c.Play }, "last", "once", "loop")},
 	{"latency", "none|recorded|DURATION[±JITTER]", "how long replayed answers take", nil, setLatency},
-	{"seed", number, "what jitter is drawn from", []Mode{Replay, Auto, Passthrough}, setSeed},
+	{"fault", "RULE", "fault to inject, such as nth=3,drop or rate=0.1,status=429; may be given several times, the first that hits a request decides", []Mode{Replay, Auto, Passthrough}, addFault},
+	{"seed", number, "what the requests that a rate hits, and jitter, are drawn from", []Mode{Replay, Auto, Passthrough}, setSeed},
 	{"log-format", "console|json", "format of the log on standard error", nil, setWord(func(c *Config) *string { return &c.LogFormat }, "console", "json")},
 	{"log-level", "debug|info|warn|error", "least level that is logged", nil, setWord(func(c *Config) *string { return &c.LogLevel }, "debug", "info", "warn", "error")},
 }
 
 // number is what the value of a number is called.
 const number = "NUMBER"
+
+// lists has the settings that may be given several times, with what empties each. The values of one source take the
+// place of all those of the sources before it.
+var lists = map[string]func(*Config){
+	"fault": func(c *Config) { c.Faults = nil },
+}
+
+// Many reports whether the setting may be given several times: as a flag again and again, in a file as a list, in
+// the environment with ";" between the values. Its setter adds a value.
+func (s Setting) Many() bool { return lists[s.Name] != nil }
+
+// setAll applies all values that a source gives.
+func (s Setting) setAll(c *Config, values []string) error {
+	if empty := lists[s.Name]; empty != nil {
+		empty(c)
+	}
+	for _, value := range values {
+		if err := s.set(c, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fromEnv returns the values in a variable of the environment.
+func (s Setting) fromEnv(value string) []string {
+	if !s.Many() {
+		return []string{value}
+	}
+	var values []string
+	for v := range strings.SplitSeq(value, ";") {
+		if v = strings.TrimSpace(v); v != "" {
+			values = append(values, v)
+		}
+	}
+	return values
+}
 
 // ForMode reports whether the setting's flag may be given in mode.
 func (s Setting) ForMode(mode Mode) bool { return len(s.Modes) == 0 || slices.Contains(s.Modes, mode) }
@@ -102,7 +142,7 @@ var defaults = map[string]string{
 type Sources struct {
 	File   string                      // the YAML file; "" for DefaultFile, if it is there
 	Getenv func(string) (string, bool) // the environment
-	Flags  map[string]string           // the flags that were given, by name; a switch is "true" or "false"
+	Flags  map[string][]string         // the values of the flags that were given, by name; of a switch "true" or "false"
 }
 
 // Load returns the Config of a run. Its error is a sentence that names where the wrong value stands.
@@ -120,20 +160,23 @@ func Load(mode Mode, from Sources) (*Config, error) {
 	}
 	for _, s := range Settings {
 		if value, ok := from.Getenv(s.Env()); ok && value != "" {
-			if err := s.set(c, value); err != nil {
+			if err := s.setAll(c, s.fromEnv(value)); err != nil {
 				return nil, fmt.Errorf("environment variable %s: %w", s.Env(), err)
 			}
 		}
 	}
 	for _, s := range Settings {
-		if value, ok := from.Flags[s.Name]; ok {
+		if values, ok := from.Flags[s.Name]; ok {
 			if !s.ForMode(mode) {
 				return nil, fmt.Errorf("flag --%s means nothing in %s mode; leave it out", s.Name, mode)
 			}
-			if err := s.set(c, value); err != nil {
+			if err := s.setAll(c, values); err != nil {
 				return nil, fmt.Errorf("flag --%s: %w", s.Name, err)
 			}
 		}
+	}
+	if mode == Record {
+		c.Faults = nil // they are meant for the other modes, and a file or the environment may be there for all
 	}
 	return c, c.check()
 }
@@ -147,6 +190,11 @@ func (c *Config) check() error {
 		return errors.New("auto needs a file to replay and to record to: name it with --cassette FILE")
 	case c.Append && c.Overwrite:
 		return errors.New("--append and --overwrite exclude each other: give one of them")
+	}
+	for _, r := range c.Faults {
+		if r.Delay()+c.Latency.Longest() > cassettes.MaxWait {
+			return fmt.Errorf("the latency %s and the fault %q add up to more than %s, the most that an answer is held back; make one of them shorter", c.Latency, r, cassettes.MaxWait)
+		}
 	}
 	return nil
 }
@@ -186,6 +234,14 @@ func setUpstream(c *Config, value string) error {
 
 func setLatency(c *Config, value string) (err error) {
 	c.Latency, err = cassettes.ParseLatency(value)
+	return err
+}
+
+func addFault(c *Config, value string) error {
+	r, err := fault.Parse(value)
+	if err == nil {
+		c.Faults = append(c.Faults, r)
+	}
 	return err
 }
 

@@ -15,7 +15,11 @@ import (
 
 func load(t *testing.T, mode Mode, file string, env, flags map[string]string) (*Config, error) {
 	t.Helper()
-	return Load(mode, Sources{File: file, Flags: flags, Getenv: func(name string) (string, bool) {
+	given := map[string][]string{}
+	for name, value := range flags {
+		given[name] = []string{value}
+	}
+	return Load(mode, Sources{File: file, Flags: given, Getenv: func(name string) (string, bool) {
 		v, ok := env[name]
 		return v, ok
 	}})
@@ -36,8 +40,8 @@ func TestDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := strings.Join([]string{c.Listen, c.Upstream.String(), c.Cassette, c.Play, c.Latency.String(), fmt.Sprint(c.Seed), c.LogFormat, c.LogLevel}, " ")
-	if want := "127.0.0.1:4010 https://verify.twilio.com  last none 1 console info"; got != want {
+	got := strings.Join([]string{c.Listen, c.Upstream.String(), c.Cassette, c.Play, c.Latency.String(), fmt.Sprint(c.Faults, c.Seed), c.LogFormat, c.LogLevel}, " ")
+	if want := "127.0.0.1:4010 https://verify.twilio.com  last none [] 1 console info"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
@@ -82,6 +86,10 @@ func TestAWrongFileNamesItsLineAndKey(t *testing.T) {
 		"seed: 1.5\n":                              `c.yaml:1: seed: "1.5" is no whole number from 0 up; write one such as 1`,
 		"latency: 300\n":                           "c.yaml:1: latency: expected text, got a number",
 		"latency: 300ms±1s\n":                      `c.yaml:1: latency: "300ms±1s" would be less than nothing at times`,
+		"fault: {nth: 3}\n":                        "c.yaml:1: fault: expected text, got a mapping",
+		"fault: nth=3\n":                           "c.yaml:1: fault: the fault does nothing; add",
+		"\nfault:\n  - drop\n\n  - nth=0,drop\n":   `c.yaml:5: fault: nth: "0" is none of 1, 2, 3 and so on`,
+		"fault:\n  - drop\n  - 7\n":                "c.yaml:3: fault: expected text, got a number",
 		"listen: nowhere\n":                        `c.yaml:1: listen: "nowhere" is no address; write HOST:PORT`,
 		"listen: \"127.0.0.1:99999\"\n":            `c.yaml:1: listen: "127.0.0.1:99999" is no address`,
 	} {
@@ -160,12 +168,57 @@ func TestWhereAWrongValueStandsIsSaid(t *testing.T) {
 		{Record, nil, nil, "", "record needs a file to record to: name it with --cassette FILE"},
 		{Auto, nil, nil, "", "auto needs a file"},
 		{Record, nil, map[string]string{"cassette": "c", "append": "true", "overwrite": "true"}, "", "exclude each other"},
+		{Record, nil, map[string]string{"fault": "drop", "cassette": "c"}, "", "flag --fault means nothing in record mode; leave it out"},
 		{Record, nil, map[string]string{"seed": "2", "cassette": "c"}, "", "flag --seed means nothing in record mode; leave it out"},
+		{Replay, map[string]string{"TWILIO_VCR_FAULT": "drop; truncate,drop"}, nil, "", "environment variable TWILIO_VCR_FAULT: drop and truncate exclude each other"},
 		{Replay, nil, map[string]string{"seed": "-1"}, "", `flag --seed: "-1" is no whole number from 0 up`},
+		{Replay, nil, map[string]string{"latency": "2m±1m", "fault": "nth=2,delay=1m1s"}, "",
+			`the latency 2m0s±1m0s and the fault "nth=2,delay=1m1s" add up to more than 4m0s, the most that an answer is held back; make one of them shorter`},
 		{Replay, nil, nil, "nowhere.yaml", "there is no configuration file nowhere.yaml"},
 	} {
 		if _, err := load(t, c.mode, c.file, c.env, c.flags); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("got %v, want %s", err, c.want)
+		}
+	}
+}
+
+func TestTheFaultsOfOneSourceTakeThePlaceOfTheOthers(t *testing.T) {
+	for _, c := range []struct {
+		name, file, env string
+		flags           []string
+		want            string
+	}{
+		{"a list in the file", "fault:\n  - nth=3,drop\n  - \"rate=0.1,status=429\"\nseed: 18446744073709551615\n", "", nil, "[nth=3,drop rate=0.1,status=429] 18446744073709551615"},
+		{"a text in the file", "fault: nth=3,drop\n", "", nil, "[nth=3,drop] 1"},
+		{"an empty list in the file", "fault: []\n", "", nil, "[] 1"},
+		{"the environment", "fault: truncate\n", "nth=3,drop; rate=0.1,status=429;", nil, "[nth=3,drop rate=0.1,status=429] 1"},
+		{"flags", "fault: truncate\n", "drop", []string{"nth=1,drop", "path=/v2/a;b,delay=1s"}, "[nth=1,drop path=/v2/a;b,delay=1s] 1"},
+	} {
+		from := Sources{File: write(t, "c.yaml", c.file), Flags: map[string][]string{}, Getenv: func(name string) (string, bool) {
+			return c.env, name == "TWILIO_VCR_FAULT" && c.env != ""
+		}}
+		if c.flags != nil {
+			from.Flags["fault"] = c.flags
+		}
+		cfg, err := Load(Replay, from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(cfg.Faults, cfg.Seed); got != c.want {
+			t.Errorf("%s: got %s, want %s", c.name, got, c.want)
+		}
+	}
+}
+
+func TestNothingPutsAFaultIntoARecording(t *testing.T) {
+	file := write(t, "c.yaml", "cassette: a.yaml\nfault: drop\n")
+	for mode, want := range map[Mode]int{Record: 0, Replay: 2, Auto: 2, Passthrough: 2} {
+		c, err := load(t, mode, file, map[string]string{"TWILIO_VCR_FAULT": "drop;truncate"}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(c.Faults) != want {
+			t.Errorf("%s has the faults %v", mode, c.Faults)
 		}
 	}
 }

@@ -84,22 +84,36 @@ func (c *Config) setNode(name string, value *yaml.Node) error {
 		}
 	}
 	for _, s := range Settings {
-		if s.Name != name {
-			continue
+		if s.Name == name {
+			return c.setSetting(s, value)
 		}
-		want := []string{"!!str"}
-		switch s.Value {
-		case "":
-			want = []string{"!!bool"}
-		case number:
-			want = []string{"!!int", "!!float"} // the setter says what is wrong with a broken one
-		}
-		if value.Kind != yaml.ScalarNode || !slices.Contains(want, value.Tag) {
-			return fmt.Errorf("expected %s, got %s", kinds[want[0]], kinds[value.Tag])
-		}
-		return s.set(c, value.Value)
 	}
 	return fmt.Errorf("there is no such setting; there are %s", names())
+}
+
+// setSetting applies a setting; for a list, the error has the line of the entry that is wrong.
+func (c *Config) setSetting(s Setting, value *yaml.Node) error {
+	if empty := lists[s.Name]; empty != nil && value.Kind == yaml.SequenceNode {
+		empty(c)
+		return eachEntry(value, func(entry *yaml.Node) error {
+			v, err := text(entry)
+			if err != nil {
+				return err
+			}
+			return s.set(c, v)
+		})
+	}
+	want := []string{"!!str"}
+	switch s.Value {
+	case "":
+		want = []string{"!!bool"}
+	case number:
+		want = []string{"!!int", "!!float"} // the setter says what is wrong with a broken one
+	}
+	if value.Kind != yaml.ScalarNode || !slices.Contains(want, value.Tag) {
+		return fmt.Errorf("expected %s, got %s", kinds[want[0]], kinds[value.Tag])
+	}
+	return s.setAll(c, []string{value.Value})
 }
 
 // kinds are how messages call the tags of YAML.

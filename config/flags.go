@@ -13,15 +13,18 @@ func FileFlag() cli.Flag {
 	return &cli.StringFlag{Name: "config", Usage: "`FILE` file of settings, in YAML", DefaultText: DefaultFile + ", if it is there"}
 }
 
-// Flags are the settings of mode as flags of the command line.
+// Flags are the settings of mode as flags of the command line. The app must not take their values apart at commas.
 func Flags(mode Mode) []cli.Flag {
 	all := []cli.Flag{FileFlag()}
 	for _, s := range Settings {
-		hidden := !s.ForMode(mode)
-		if s.Value == "" {
+		hidden, usage := !s.ForMode(mode), "`"+s.Value+"` "+s.Usage
+		switch {
+		case s.Value == "":
 			all = append(all, &cli.BoolFlag{Name: s.Name, Usage: s.Usage, Hidden: hidden})
-		} else {
-			all = append(all, &cli.StringFlag{Name: s.Name, Usage: "`" + s.Value + "` " + s.Usage, DefaultText: s.Default(), Hidden: hidden})
+		case s.Many():
+			all = append(all, &cli.StringSliceFlag{Name: s.Name, Usage: usage, Hidden: hidden})
+		default:
+			all = append(all, &cli.StringFlag{Name: s.Name, Usage: usage, DefaultText: s.Default(), Hidden: hidden})
 		}
 	}
 	return all
@@ -49,10 +52,14 @@ func FromFlags(c *cli.Context, mode Mode) (*Config, error) {
 	if c.Args().Present() {
 		return nil, fmt.Errorf("%q is no flag; \"twilio-vcr %s --help\" lists the flags", c.Args().First(), mode)
 	}
-	given := map[string]string{}
+	given := map[string][]string{}
 	for _, s := range Settings {
-		if c.IsSet(s.Name) {
-			given[s.Name] = fmt.Sprint(c.Value(s.Name))
+		switch {
+		case !c.IsSet(s.Name):
+		case s.Many():
+			given[s.Name] = c.StringSlice(s.Name)
+		default:
+			given[s.Name] = []string{fmt.Sprint(c.Value(s.Name))}
 		}
 	}
 	return Load(mode, Sources{File: c.String("config"), Getenv: os.LookupEnv, Flags: given})

@@ -36,14 +36,18 @@ type rule struct {
 
 // set applies a list, or redact.sids, which is a word. Its error has the line of the entry that is wrong.
 func (r rule) set(c *Config, value *yaml.Node) error {
-	entries := value.Content
 	if r.name == "redact.sids" {
-		entries = []*yaml.Node{value}
+		value = &yaml.Node{Content: []*yaml.Node{value}}
 	} else if value.Kind != yaml.SequenceNode {
 		return lineError{value.Line, fmt.Errorf("expected a list, got %s", kinds[value.Tag])}
 	}
-	for _, entry := range entries {
-		if err := r.add(c.Redact, entry); err != nil {
+	return eachEntry(value, func(entry *yaml.Node) error { return r.add(c.Redact, entry) })
+}
+
+// eachEntry applies the entries of a list. Its error has the line of the entry that is wrong.
+func eachEntry(list *yaml.Node, add func(*yaml.Node) error) error {
+	for _, entry := range list.Content {
+		if err := add(entry); err != nil {
 			return lineError{entry.Line, err}
 		}
 	}
