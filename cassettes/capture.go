@@ -66,7 +66,7 @@ func Identify(policy *redact.Policy, req *http.Request) (Key, *http.Request, err
 	if err != nil {
 		return Key{}, nil, err
 	}
-	return unredactedKey(policy, lookupRequest(req, body)), withBody(req, body), nil
+	return Match{}.unredacted(policy, lookupRequest(req, body)), withBody(req, body), nil
 }
 
 // captureRequest returns req and its body as go-vcr's type. It shares nothing with req.

@@ -101,7 +101,7 @@ func TestAPlayerWaitsAnewForEachTurn(t *testing.T) {
 	}
 	c := &Cassette{Interactions: []*cassette.Interaction{{ID: 7, Request: cassette.Request{Method: "GET", URL: "/v2"}, Response: cassette.Response{Code: 200}}}}
 	policy := &redact.Policy{}
-	p := &Player{Session: NewSession(c, policy, PlayLast), Policy: policy, Latency: l, Seed: 13}
+	p := &Player{Session: NewSession(c, policy, Match{}, PlayLast), Policy: policy, Latency: l, Seed: 13}
 	for turn := 1; turn <= 5; turn++ {
 		start := time.Now()
 		if _, err := p.RoundTrip(httptest.NewRequest("GET", "/v2", nil)); err != nil {

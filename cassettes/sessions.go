@@ -259,11 +259,12 @@ func (s *Sessions) notify(notices []string) {
 	}
 }
 
-// Unused returns the interactions that have not answered, of the sessions that were used and of the default one.
+// Unused returns the interactions that have not answered, of the sessions that were used and of the default one,
+// but not those of the built-in example.
 func (s *Sessions) Unused() ([]Unused, error) {
 	var all []Unused
 	var failed error
-	if s.Default != nil && s.Default.Session != nil {
+	if s.Default != nil && s.Default.Session != nil && s.Default.Session.file != ExampleName {
 		all = s.Default.Session.Unused()
 	}
 	for _, name := range s.names() {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -18,7 +19,8 @@ import (
 //	play: once
 //	append: true
 //
-// What is redacted is a mapping of its own, see rules.
+// What is redacted, what is the same request, and what holds for some cassettes only are mappings of their own: see
+// rules and CassetteRules.
 func (c *Config) loadFile(file string) error {
 	named := file != ""
 	if !named {
@@ -56,8 +58,8 @@ func (c *Config) setNodes(file, prefix string, mapping *yaml.Node, seen map[stri
 			return fmt.Errorf("%s:%d: %s is set a second time; the first is in line %d", file, key.Line, name, line)
 		}
 		seen[name] = key.Line
-		if name == "redact" && value.Kind == yaml.MappingNode {
-			if err := c.setNodes(file, "redact.", value, seen); err != nil {
+		if (name == "redact" || name == "match") && value.Kind == yaml.MappingNode {
+			if err := c.setNodes(file, name+".", value, seen); err != nil {
 				return err
 			}
 			continue
@@ -82,6 +84,12 @@ func (c *Config) setNode(name string, value *yaml.Node) error {
 		if r.name == name {
 			return r.set(c, value)
 		}
+	}
+	if set := matchRules[strings.TrimPrefix(name, "match.")]; set != nil && strings.HasPrefix(name, "match.") {
+		return set(&c.Match, value)
+	}
+	if name == "cassettes" {
+		return c.setCassettes(value)
 	}
 	for _, s := range Settings {
 		if s.Name == name {
@@ -138,5 +146,9 @@ func names() string {
 	for _, r := range rules {
 		all = append(all, r.name)
 	}
+	for _, name := range slices.Sorted(maps.Keys(matchRules)) {
+		all = append(all, "match."+name)
+	}
+	all = append(all, "cassettes")
 	return strings.Join(all, ", ")
 }

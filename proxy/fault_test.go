@@ -43,7 +43,7 @@ func replayingFaults(t *testing.T, all []*cassette.Interaction, seed uint64, rul
 	t.Helper()
 	c := &cassettes.Cassette{File: "test.yaml", Interactions: all}
 	return start(t, "https://verify.twilio.com", func(p *redact.Policy, report cassettes.Report) http.RoundTripper {
-		player := &cassettes.Player{Session: cassettes.NewSession(c, p, cassettes.PlayLast), Policy: p, Report: report}
+		player := &cassettes.Player{Session: cassettes.NewSession(c, p, cassettes.Match{}, cassettes.PlayLast), Policy: p, Report: report}
 		return faulty(t, player, p, report, seed, rules...)
 	})
 }
@@ -141,7 +141,7 @@ func TestADropCutsAKeptConnectionAndLogsNothingElse(t *testing.T) {
 	core, logs := observer.New(zap.DebugLevel)
 	journal := proxy.NewJournal(zap.New(core))
 	policy, report := &redact.Policy{}, cassettes.Report{Tell: journal.Tell}
-	player := &cassettes.Player{Session: cassettes.NewSession(&cassettes.Cassette{Interactions: approved()}, policy, cassettes.PlayLast), Policy: policy, Report: report}
+	player := &cassettes.Player{Session: cassettes.NewSession(&cassettes.Cassette{Interactions: approved()}, policy, cassettes.Match{}, cassettes.PlayLast), Policy: policy, Report: report}
 	u, _ := url.Parse("https://verify.twilio.com")
 	l, err := proxy.Listen("127.0.0.1:0")
 	if err != nil {
