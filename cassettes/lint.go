@@ -20,7 +20,8 @@ import (
 	"github.com/twilio-vcr/twilio-vcr/cassettes/verify"
 )
 
-// Finding is one thing that is wrong with a cassette. It repeats no value.
+// Finding is one thing that is wrong with a cassette. It repeats no value, but for those of Drift, which are
+// redacted.
 type Finding struct {
 	File        string `json:"file"`
 	Interaction int    `json:"interaction"` // -1 if it is the file's
@@ -43,6 +44,8 @@ const (
 	Shape       Rule = "shape"       // an answer breaks the documented shape of its resource
 	Unmatchable Rule = "unmatchable" // no request can ever match it
 	Duplicate   Rule = "duplicate"   // another interaction is asked for alike
+	Drift       Rule = "drift"       // upstream answers otherwise now
+	Unsent      Rule = "unsent"      // it was not compared with upstream: a note
 )
 
 // String returns the finding as a line: the file, the interaction, the place, the problem.

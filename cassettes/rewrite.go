@@ -50,13 +50,18 @@ func Redact(file string, policy *redact.Policy) ([]Finding, error) {
 
 // rewrite puts the interactions in the place of what the file holds.
 func (c *Cassette) rewrite() error {
-	info, err := os.Stat(c.File)
-	if err != nil {
-		return fmt.Errorf("redact a cassette: %w", err)
-	}
 	w, err := Overwrite(c.File)
 	if err != nil {
 		return err
+	}
+	return c.replaceBy(w)
+}
+
+// replaceBy is rewrite for a Writer that Overwrite has returned, which it closes.
+func (c *Cassette) replaceBy(w *Writer) error {
+	info, err := os.Stat(c.File)
+	if err != nil {
+		return errors.Join(fmt.Errorf("rewrite a cassette: %w", err), w.abandon())
 	}
 	err = w.f.Chmod(info.Mode().Perm())
 	for i, it := range c.Interactions {

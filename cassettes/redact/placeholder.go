@@ -236,6 +236,16 @@ func spreads(kind verify.Kind, value string) (word, ok bool) {
 	return word || len(value) < shortest, true
 }
 
+// standText is a whole value of which nothing is left but its kind. A code keeps its length, money its currency.
+var standText = regexp.MustCompile(`^(?:(?:[A-Za-z][\w+-]*:)?/{0,2}\+?(?:` + strings.Join([]string{
+	phone, regexp.QuoteMeta(email), regexp.QuoteMeta(urlHost), regexp.QuoteMeta(ipv4), ipv6, freeText, date + `(?:` + timeOfDay + `)?`,
+	uuid, tokenZeros, regexp.QuoteMeta(jwtZeros), Placeholder, `A{32}`, `[1x]+`,
+}, "|") + `)|\D*` + regexp.QuoteMeta(amount) + `\D*)$`)
+
+// Stands reports whether value as a whole is what stands on a tape for a secret or a personal value, so that
+// nothing can be told from another such value. Pseudonyms of SIDs are not meant: they tell SIDs apart.
+func Stands(value string) bool { return standText.MatchString(value) }
+
 // isPlaceholder reports whether value is, or is part of, what stands for values.
 func isPlaceholder(value string) bool {
 	const all = "+" + phone + " " + email + " " + ipv4 + " " + ipv6 + " " + amount + " https://" + urlHost +
