@@ -17,7 +17,7 @@ import (
 	"os/signal"
 	"regexp"
 	"runtime/debug"
-	"strings"
+	"slices"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
@@ -57,7 +57,8 @@ func main() {
 
 // run is the program without its process: it returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	err := newApp(stdout, stderr).RunContext(ctx, args)
+	app := newApp(stdout, stderr)
+	err := app.RunContext(ctx, flagsFirst(app, args))
 	if err == nil {
 		return 0
 	}
@@ -137,14 +138,14 @@ func cassetteCommand() *cli.Command {
 	configFlag := config.FileFlag()
 	cassette := &cli.Command{
 		Name:               "cassette",
-		Usage:              "look after cassettes: lint, redact",
-		UsageText:          "twilio-vcr cassette lint|redact ...",
+		Usage:              "look after cassettes: lint, redact, check",
+		UsageText:          "twilio-vcr cassette lint|redact|check ...",
 		CustomHelpTemplate: groupHelp,
 		HideHelpCommand:    true,
 		OnUsageError:       usageError,
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
-				return codedError{fmt.Errorf("there is no command \"cassette %s\"; there are lint and redact", c.Args().First()), exitUsage}
+				return codedError{fmt.Errorf("there is no command \"cassette %s\"; there are lint, redact and check", c.Args().First()), exitUsage}
 			}
 			return cli.ShowSubcommandHelp(c)
 		},
@@ -162,6 +163,15 @@ func cassetteCommand() *cli.Command {
 			"Applies the rules to cassettes that were recorded before, and says what that has taken out. Each file is replaced in one step, or left alone.",
 			"twilio-vcr cassette redact testdata/old.yaml",
 			[]cli.Flag{configFlag}, redactCassettes},
+		{"check", "say whether the API still answers as recorded", "FILE...",
+			"Sends the recorded requests again, in order, and says how the answers differ from the recorded ones. The credentials are those of the environment: TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN, or TWILIO_API_KEY and TWILIO_API_KEY_SECRET. Ends with exit code 0 if there is no drift, 1 if there is.",
+			"twilio-vcr cassette check testdata/login.yaml",
+			append([]cli.Flag{
+				&cli.BoolFlag{Name: "yes", Usage: "also send requests that change state: all but GET, HEAD and OPTIONS"},
+				&cli.BoolFlag{Name: "update", Usage: "put the new answers in the place of the recorded ones"},
+				&cli.BoolFlag{Name: "json", Usage: "write the findings as JSON"},
+				configFlag,
+			}, config.Flag("upstream")), check},
 	} {
 		cassette.Subcommands = append(cassette.Subcommands, &cli.Command{
 			Name:               command.name,
@@ -301,17 +311,8 @@ func lint(c *cli.Context) error {
 			faulty++
 		}
 	}
-	if c.Bool("json") {
-		encoder := json.NewEncoder(c.App.Writer)
-		encoder.SetEscapeHTML(false)
-		encoder.SetIndent("", "  ")
-		if err := encoder.Encode(all); err != nil {
-			return fmt.Errorf("write the findings: %w", err)
-		}
-	} else {
-		for _, f := range all {
-			fmt.Fprintln(c.App.Writer, f)
-		}
+	if err := printFindings(c, all); err != nil {
+		return err
 	}
 	if faults > 0 {
 		return fmt.Errorf("findings: %d, in %d of %d cassettes", faults, faulty, len(files))
@@ -320,6 +321,67 @@ func lint(c *cli.Context) error {
 		fmt.Fprintf(c.App.Writer, "cassettes without findings: %d\n", len(files))
 	}
 	return nil
+}
+
+// printFindings writes findings as lines, or as JSON if the flag says so.
+func printFindings(c *cli.Context, all []cassettes.Finding) error {
+	if !c.Bool("json") {
+		for _, f := range all {
+			fmt.Fprintln(c.App.Writer, f)
+		}
+		return nil
+	}
+	encoder := json.NewEncoder(c.App.Writer)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(all); err != nil {
+		return fmt.Errorf("write the findings: %w", err)
+	}
+	return nil
+}
+
+// check is the command "cassette check".
+func check(c *cli.Context) error {
+	cfg, err := configFor(c)
+	if err != nil {
+		return err
+	}
+	checker := cassettes.Checker{Upstream: cfg.Upstream, Transport: proxy.NewUpstream(), Policy: cfg.Redact,
+		Account: os.Getenv("TWILIO_ACCOUNT_SID"), Changes: c.Bool("yes"), Update: c.Bool("update")}
+	if checker.User, checker.Password, err = credentials(); err != nil {
+		return err
+	}
+	sum := cassettes.Checked{Findings: []cassettes.Finding{}}
+	var failed error
+	for _, file := range c.Args().Slice() {
+		checked, err := checker.Check(c.Context, file)
+		failed = errors.Join(failed, err)
+		sum.Add(checked)
+	}
+	if err := errors.Join(printFindings(c, sum.Findings), failed); err != nil {
+		return err
+	}
+	verdict, ok := sum.Verdict(checker.Update)
+	if !ok {
+		return errors.New(verdict)
+	}
+	if !c.Bool("json") {
+		fmt.Fprintln(c.App.Writer, verdict)
+	}
+	return nil
+}
+
+// credentials returns the user and the password of the environment: those of an API key, or else of the account.
+func credentials() (user, password string, err error) {
+	for _, names := range [][2]string{
+		{"TWILIO_API_KEY", "TWILIO_API_KEY_SECRET"}, {"TWILIO_API_KEY", "TWILIO_API_SECRET"}, {"TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN"},
+	} {
+		user, password := os.Getenv(names[0]), os.Getenv(names[1])
+		if user != "" && password != "" {
+			return user, password, nil
+		}
+	}
+	return "", "", codedError{errors.New("check sends real requests: set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN, or TWILIO_API_KEY and TWILIO_API_KEY_SECRET (or TWILIO_API_SECRET)"), exitUsage}
 }
 
 // redactCassettes is the command "cassette redact".
@@ -344,19 +406,41 @@ func redactCassettes(c *cli.Context) error {
 
 // policyFor returns what is redacted, for a command on the files that are named.
 func policyFor(c *cli.Context) (*redact.Policy, error) {
+	cfg, err := configFor(c)
+	if err != nil {
+		return nil, err
+	}
+	return cfg.Redact, nil
+}
+
+// configFor returns the settings for a command on the files that are named.
+func configFor(c *cli.Context) (*config.Config, error) {
 	if !c.Args().Present() {
 		return nil, codedError{fmt.Errorf("name a cassette; \"twilio-vcr cassette %s --help\" says how", c.Command.Name), exitUsage}
 	}
-	for _, arg := range c.Args().Slice() {
-		if strings.HasPrefix(arg, "-") {
-			return nil, codedError{fmt.Errorf("%s comes after a file; put flags before the files", arg), exitUsage}
-		}
+	given := map[string]string{}
+	if c.IsSet("upstream") {
+		given["upstream"] = c.String("upstream")
 	}
-	cfg, err := config.Load("", config.Sources{File: c.String("config"), Getenv: os.LookupEnv})
+	cfg, err := config.Load("", config.Sources{File: c.String("config"), Getenv: os.LookupEnv, Flags: given})
 	if err != nil {
 		return nil, codedError{err, exitUsage}
 	}
-	return cfg.Redact, nil
+	return cfg, nil
+}
+
+// flagsFirst puts the flags of a command on files before the files, where the flag package wants them.
+func flagsFirst(app *cli.App, args []string) []string {
+	command := app.Command("cassette")
+	if len(args) < 3 || args[1] != command.Name {
+		return args
+	}
+	for _, sub := range command.Subcommands {
+		if sub.Name == args[2] {
+			return append(slices.Clone(args[:3]), config.FlagsFirst(sub.Flags, args[3:])...)
+		}
+	}
+	return args
 }
 
 // tape is the mode of a run: where answers come from, and where they are recorded.

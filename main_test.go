@@ -41,10 +41,9 @@ func fails(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	cmd := exec.Command("twilio-vcr", args[2:]...)
 	cmd.Dir = ts.Getenv("WORK")
-	for _, name := range []string{"TWILIO_VCR_PLAY", "TWILIO_VCR_UPSTREAM"} {
-		if v := ts.Getenv(name); v != "" {
-			cmd.Env = append(cmd.Environ(), name+"="+v)
-		}
+	cmd.Env = cmd.Environ()
+	for _, name := range []string{"TWILIO_VCR_PLAY", "TWILIO_VCR_UPSTREAM", "TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_API_KEY"} {
+		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name)) // an empty one is none
 	}
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
