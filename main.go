@@ -19,6 +19,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"syscall"
+	"time"
 
 	"github.com/urfave/cli/v2"
 	"go.uber.org/zap"
@@ -37,6 +38,8 @@ const (
 	exitFailed     = 1 // it could not run: a broken cassette, a port in use
 	exitUsage      = 2 // a wrong flag, mode or setting
 	exitIncomplete = 3 // a call that was answered is not on the tape
+	exitMissed     = 4 // in a strict run, something was asked for that is not on the tape
+	exitUnused     = 5 // in a strict run, something on the tape was not asked for
 )
 
 // codedError is an error that ends the program with a code other than exitFailed.
@@ -256,36 +259,58 @@ func serve(c *cli.Context, mode config.Mode) error {
 	}
 	logger := proxy.NewLogger(cfg.LogFormat, cfg.LogLevel, c.App.ErrWriter)
 	journal := proxy.NewJournal(logger)
-	policy := cfg.Redact
-	report := cassettes.Report{Tell: journal.Tell}
-	tape, err := open(cfg, policy, report)
+	report := cassettes.Report{Tell: journal.Tell, Mark: cfg.Mark}
+	sessions, err := open(cfg, report, logger)
 	if err != nil {
 		return err
 	}
-	for _, notice := range tape.notices {
-		logger.Warn(notice)
-	}
 	l, err := proxy.Listen(cfg.Listen)
 	if err != nil {
-		return errors.Join(err, tape.close(logger))
+		return errors.Join(err, sessions.Close())
 	}
 	if !cfg.IsLoopback() {
 		logger.Warn("other machines can reach this proxy, and send calls through it; listen on 127.0.0.1 unless they must")
 	}
+	var transport http.RoundTripper = sessions
 	if len(cfg.Faults) > 0 {
-		tape.transport = &fault.Injector{Next: tape.transport, Rules: cfg.Faults, Seed: cfg.Seed, Policy: policy, Report: report}
+		transport = &fault.Injector{Next: sessions, Rules: cfg.Faults, Seed: cfg.Seed, Policy: cfg.Redact, Report: report}
 	}
 	fmt.Fprintf(c.App.Writer, "ready http://%s\n", l.Addr())
-	err = proxy.Serve(c.Context, l, proxy.New(tape.transport, cfg.Upstream, policy, journal), journal)
-	err = errors.Join(err, tape.close(logger))
+	err = proxy.Serve(c.Context, l, proxy.New(transport, cfg.Upstream, cfg.Redact, journal), journal)
+	return account(c, cfg, journal, sessions, err)
+}
+
+// account ends a run: it closes the cassettes and says what came of it. Err is how the run itself has ended.
+func account(c *cli.Context, cfg *config.Config, journal *proxy.Journal, sessions *cassettes.Sessions, err error) error {
+	var unused []cassettes.Unused
+	if cfg.Strict || cfg.Report != "" {
+		var failed error
+		unused, failed = sessions.Unused()
+		err = errors.Join(err, failed)
+	}
+	err = errors.Join(err, sessions.Close())
 	journal.Summarize()
+	account := journal.Report(string(cfg.Mode), cfg.Strict, unused)
+	if cfg.Report != "" {
+		err = errors.Join(err, account.Save(cfg.Report))
+	}
 	if n := journal.Count(cassettes.Unrecorded); err == nil && n > 0 {
-		err = fmt.Errorf("the recording is not complete: %d answered calls are not on %s; the log says why", n, cfg.Cassette)
+		err = fmt.Errorf("the recording is not complete: %d answered calls are not on the tape; the log says why", n)
 	}
-	if err != nil && tape.writer != nil {
+	if cfg.Strict {
+		err = errors.Join(err, account.WriteTable(c.App.ErrWriter))
+	}
+	switch {
+	case err != nil && (cfg.Mode == config.Record || cfg.Mode == config.Auto):
 		return codedError{err, exitIncomplete}
+	case err != nil || !cfg.Strict:
+		return err
+	case account.Missed() > 0:
+		return codedError{fmt.Errorf("strict: requests that nothing on the tape answers: %d; interactions that were not used: %d", account.Missed(), len(unused)), exitMissed}
+	case len(unused) > 0:
+		return codedError{fmt.Errorf("strict: interactions that were not used: %d; use them, or take them off the tape", len(unused)), exitUnused}
 	}
-	return err
+	return nil
 }
 
 // lint is the command "cassette lint".
@@ -418,9 +443,9 @@ func configFor(c *cli.Context) (*config.Config, error) {
 	if !c.Args().Present() {
 		return nil, codedError{fmt.Errorf("name a cassette; \"twilio-vcr cassette %s --help\" says how", c.Command.Name), exitUsage}
 	}
-	given := map[string]string{}
+	given := map[string][]string{}
 	if c.IsSet("upstream") {
-		given["upstream"] = c.String("upstream")
+		given["upstream"] = []string{c.String("upstream")}
 	}
 	cfg, err := config.Load("", config.Sources{File: c.String("config"), Getenv: os.LookupEnv, Flags: given})
 	if err != nil {
@@ -443,44 +468,73 @@ func flagsFirst(app *cli.App, args []string) []string {
 	return args
 }
 
-// tape is the mode of a run: where answers come from, and where they are recorded.
-type tape struct {
-	transport http.RoundTripper
-	writer    *cassettes.Writer // nil if nothing is recorded
-	notices   []string
+// open opens the cassettes, and picks how the mode makes tapes. Nothing below asks which mode it is.
+func open(cfg *config.Config, report cassettes.Report, logger *zap.Logger) (*cassettes.Sessions, error) {
+	s := &cassettes.Sessions{Policy: cfg.Redact, Report: report, Live: cfg.Mode != config.Replay, Notify: func(n string) { logger.Warn(n) }}
+	if cfg.Mode == config.Passthrough {
+		s.Default = &cassettes.Tape{RoundTripper: &cassettes.Passthrough{Upstream: proxy.NewUpstream(), Policy: cfg.Redact, Report: report}}
+		s.Open = func(string) (*cassettes.Tape, error) { return s.Default, nil }
+		return s, nil
+	}
+	deck := newDeck(cfg, report)
+	record := deck.Record
+	if cfg.Mode == config.Auto {
+		record = deck.Auto
+	}
+	var err error
+	if cfg.Folder != "" {
+		if s.Folder, err = cassettes.OpenFolder(cfg.Folder, s.Live); err != nil {
+			return nil, err
+		}
+		s.Open = func(name string) (*cassettes.Tape, error) {
+			if !s.Live {
+				return replay(deck, cfg.MatchFor(name), func() (*cassettes.Cassette, error) { return s.Folder.Load(name) })
+			}
+			file, err := s.Folder.File(name, true)
+			if err != nil {
+				return nil, err
+			}
+			return record(file, cfg.MatchFor(name))
+		}
+	}
+	switch match := cfg.MatchFor(cfg.Cassette); {
+	case s.Live && cfg.Cassette != "":
+		s.Default, err = record(cfg.Cassette, match)
+	case cfg.Cassette != "":
+		limitMemory(cfg.Cassette)
+		s.Default, err = replay(deck, match, func() (*cassettes.Cassette, error) { return cassettes.Load(cfg.Cassette) })
+	case s.Folder == nil:
+		s.Default, err = replay(deck, match, cassettes.Example)
+	}
+	if err == nil && s.Default != nil {
+		for _, notice := range s.Default.Notices {
+			logger.Warn(notice)
+		}
+	}
+	return s, err
 }
 
-// open opens the cassette and picks the transport of the mode. Nothing below asks which mode it is.
-func open(cfg *config.Config, policy *redact.Policy, report cassettes.Report) (*tape, error) {
-	switch cfg.Mode {
-	case config.Replay:
-		c, err := cassettes.Example()
-		if cfg.Cassette != "" {
-			limitMemory(cfg.Cassette)
-			c, err = cassettes.Load(cfg.Cassette)
-		}
-		if err != nil {
-			return nil, err
-		}
-		return &tape{transport: player(cfg, c, policy, report), notices: c.Notices}, nil
-	case config.Auto:
-		w, c, err := cassettes.Append(cfg.Cassette)
-		if err != nil {
-			return nil, err
-		}
-		p := player(cfg, c, policy, report)
-		r := recorder(w, policy, report)
-		r.Added = p.Session.Add
-		p.Miss = r
-		return &tape{p, w, c.Notices}, nil
-	case config.Record:
-		w, notices, err := openWriter(cfg)
-		if err != nil {
-			return nil, err
-		}
-		return &tape{recorder(w, policy, report), w, notices}, nil
+// newDeck has what the tapes of a run have in common.
+func newDeck(cfg *config.Config, report cassettes.Report) *cassettes.Deck {
+	d := &cassettes.Deck{
+		Policy: cfg.Redact, Report: report, Play: cassettes.Play(cfg.Play), Latency: cfg.Latency, Seed: cfg.Seed,
+		Limits: &cassettes.Limits{Allow: cfg.Allow, Max: cfg.MaxLive}, Skip: cfg.Skip, Append: cfg.Append, Overwrite: cfg.Overwrite,
 	}
-	return &tape{transport: &cassettes.Passthrough{Upstream: proxy.NewUpstream(), Policy: policy, Report: report}}, nil
+	if cfg.Mode != config.Replay { // which has no network code
+		d.Upstream = proxy.NewUpstream()
+	}
+	if cfg.MaxAge > 0 {
+		d.Oldest = time.Now().Add(-cfg.MaxAge)
+	}
+	return d
+}
+
+func replay(deck *cassettes.Deck, match cassettes.Match, load func() (*cassettes.Cassette, error)) (*cassettes.Tape, error) {
+	c, err := load()
+	if err != nil {
+		return nil, err
+	}
+	return deck.Replay(c, match), nil
 }
 
 // limitMemory keeps a run with a large cassette below three times its size, where the garbage collector
@@ -491,49 +545,4 @@ func limitMemory(cassette string) {
 	if err == nil && info.Size() > large && debug.SetMemoryLimit(-1) == math.MaxInt64 {
 		debug.SetMemoryLimit(info.Size() / 10 * 27)
 	}
-}
-
-func openWriter(cfg *config.Config) (*cassettes.Writer, []string, error) {
-	switch {
-	case cfg.Append:
-		w, c, err := cassettes.Append(cfg.Cassette)
-		if err != nil {
-			return nil, nil, err
-		}
-		return w, c.Notices, nil
-	case cfg.Overwrite:
-		w, err := cassettes.Overwrite(cfg.Cassette)
-		return w, nil, err
-	}
-	w, err := cassettes.Create(cfg.Cassette)
-	if errors.Is(err, os.ErrExist) {
-		err = fmt.Errorf("the cassette %s exists: add to it with --append, or replace it with --overwrite", cfg.Cassette)
-	}
-	return w, nil, err
-}
-
-func player(cfg *config.Config, c *cassettes.Cassette, policy *redact.Policy, report cassettes.Report) *cassettes.Player {
-	return &cassettes.Player{
-		Session: cassettes.NewSession(c, policy, cassettes.Match{}, cassettes.Play(cfg.Play)),
-		Policy:  policy,
-		Report:  report,
-		Latency: cfg.Latency,
-		Seed:    cfg.Seed,
-	}
-}
-
-func recorder(w *cassettes.Writer, policy *redact.Policy, report cassettes.Report) *cassettes.Recorder {
-	return &cassettes.Recorder{Upstream: proxy.NewUpstream(), Writer: w, Policy: policy, Report: report}
-}
-
-// close ends the recording, if there is one.
-func (t *tape) close(logger *zap.Logger) error {
-	if t.writer == nil {
-		return nil
-	}
-	notice, err := t.writer.Close()
-	if notice != "" {
-		logger.Warn(notice)
-	}
-	return err
 }

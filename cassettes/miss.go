@@ -3,6 +3,7 @@ package cassettes
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"gopkg.in/dnaeon/go-vcr.v3/cassette"
@@ -114,12 +115,15 @@ func (d Difference) quote(values, others []string) string {
 			other = others[i]
 		}
 		if v = excerpt(v, other); !strings.HasPrefix(d.Place, "JSON ") {
-			v = fmt.Sprintf("%q", v)
+			v = strconv.Quote(v)
 		}
 		quoted = append(quoted, v)
 	}
 	return strings.Join(quoted, " and ")
 }
+
+// quote returns a value for a message, a long one cut.
+func quote(value string) string { return strconv.Quote(excerpt(value, "")) }
 
 // excerpt returns at most 60 bytes of s, from shortly before it differs from other.
 func excerpt(s, other string) string {

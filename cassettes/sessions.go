@@ -44,8 +44,8 @@ const idleAfter = time.Minute
 // cursors. One that replays and has nothing to do gives back its memory, and goes on later where it was.
 type Sessions struct {
 	Default *Tape                       // of requests that name no session; nil if they have none
-	Folder  *Folder                     // nil if there are no sessions but the default
-	Open    func(string) (*Tape, error) // opens a session's tape; an error that wraps fs.ErrNotExist: it has none
+	Folder  *Folder                     // of the cassettes of the other sessions
+	Open    func(string) (*Tape, error) // opens a session's tape, nil if there are none; an error that wraps fs.ErrNotExist: it has no cassette
 	Policy  *redact.Policy
 	Report  Report
 	Notify  func(string) // receives what a user should know of the sessions, a sentence each
@@ -108,7 +108,7 @@ func (s *Sessions) check(name string) *Miss {
 	case s.Policy.Check(name) != nil:
 		return &Miss{Reason: BadSession, Problem: "the name of its session can't be used: it has a SID, a phone number or an e-mail address, which are redacted everywhere else",
 			Mend: "write it like login or auth/login"}
-	case s.Folder == nil:
+	case s.Open == nil:
 		return &Miss{Reason: NoSuchSession, Problem: fmt.Sprintf("it names the session %s, but there is no cassette folder", name),
 			Mend: "give --cassette-dir FOLDER, or name no session"}
 	}

@@ -17,12 +17,12 @@ import (
 )
 
 // replaying returns sessions that replay what is in dir.
-func replaying(t *testing.T, dir string, play Play) (*Sessions, *told) {
+func replaying(t *testing.T, dir string, play Play) (*Sessions, *heard) {
 	t.Helper()
 	folder, err := OpenFolder(dir, false)
 	must(t, err)
 	t.Cleanup(func() { _ = folder.Close() })
-	told := &told{}
+	told := &heard{}
 	s := &Sessions{Folder: folder, Policy: &redact.Policy{}, Report: Report{Tell: told.exchange}, Notify: told.notice}
 	s.Open = func(name string) (*Tape, error) {
 		c, err := folder.Load(name)
@@ -35,26 +35,26 @@ func replaying(t *testing.T, dir string, play Play) (*Sessions, *told) {
 	return s, told
 }
 
-// told is what was reported.
-type told struct {
+// heard is what was reported.
+type heard struct {
 	mu        sync.Mutex
 	exchanges []Exchange
 	notices   []string
 }
 
-func (t *told) exchange(e Exchange) {
+func (t *heard) exchange(e Exchange) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.exchanges = append(t.exchanges, e)
 }
 
-func (t *told) notice(text string) {
+func (t *heard) notice(text string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.notices = append(t.notices, text)
 }
 
-func (t *told) last() Exchange {
+func (t *heard) last() Exchange {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.exchanges[len(t.exchanges)-1]
@@ -241,14 +241,14 @@ func TestWhatBelongsToNoSessionIsAMissThatSaysWhatHelps(t *testing.T) {
 	if len(s.open) != 1 {
 		t.Errorf("%d sessions are kept, where one could be opened", len(s.open))
 	}
-	s.Folder = nil
+	s.Open = nil
 	if _, message := ask(t, s, "signup", "n=0"); !strings.Contains(message, "it names the session signup, but there is no cassette folder; give --cassette-dir FOLDER, or name no session") {
 		t.Errorf("got %s", message)
 	}
 }
 
 // recording returns sessions that replay what is in dir and record the rest from upstream.
-func recordingSessions(t *testing.T, dir string, upstream http.RoundTripper) (*Sessions, *told) {
+func recordingSessions(t *testing.T, dir string, upstream http.RoundTripper) (*Sessions, *heard) {
 	t.Helper()
 	s, told := replaying(t, dir, PlayLast)
 	s.Live = true

@@ -63,7 +63,7 @@ func TestFlagsWinThenTheEnvironmentThenTheFile(t *testing.T) {
 
 func TestAWrongFileNamesItsLineAndKey(t *testing.T) {
 	for text, want := range map[string]string{
-		"play: once\nplai: last\n":                 "c.yaml:2: plai: there is no such setting; there are listen, upstream,",
+		"play: once\nplai: last\n":                 "c.yaml:2: plai: there is no such setting; the one that is most like it is play",
 		"\nplay: [once]\n":                         "c.yaml:2: play: expected text, got a list",
 		"play:\n  a: b\n":                          "c.yaml:1: play: expected text, got a mapping",
 		"listen: 4010\n":                           "c.yaml:1: listen: expected text, got a number",
@@ -133,7 +133,7 @@ func TestRulesOfRedactionComeFromTheFile(t *testing.T) {
 func TestARuleThatCanNotWorkIsRefusedWithItsLine(t *testing.T) {
 	for text, want := range map[string]string{
 		"redact:\n  sids: some\n":                                      `c.yaml:2: redact.sids: "some" is none of credentials and all`,
-		"redact:\n  sid: all\n":                                        "c.yaml:2: redact.sid: there is no such setting; there are listen,",
+		"redact:\n  sid: all\n":                                        "c.yaml:2: redact.sid: there is no such setting; the one that is most like it is redact.sids",
 		"redact: all\n":                                                "c.yaml:1: redact: there is no such setting",
 		"redact:\n  headers: X-Tenant\n":                               "c.yaml:2: redact.headers: expected a list, got text",
 		"redact:\n  headers:\n    - X-A\n    - X B\n":                  `c.yaml:4: redact.headers: "X B" is no name of a header`,

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/xrash/smetrics"
 	"gopkg.in/yaml.v3"
 )
 
@@ -96,7 +97,7 @@ func (c *Config) setNode(name string, value *yaml.Node) error {
 			return c.setSetting(s, value)
 		}
 	}
-	return fmt.Errorf("there is no such setting; there are %s", names())
+	return unknown(name)
 }
 
 // setSetting applies a setting; for a list, the error has the line of the entry that is wrong.
@@ -138,8 +139,19 @@ var kinds = map[string]string{
 	"":            "an alias",
 }
 
-func names() string {
-	var all []string
+// unknown says that there is no setting with that name, and which one is most like it.
+func unknown(name string) error {
+	likest, best := "", 0.0
+	for _, other := range names() {
+		if alike := smetrics.JaroWinkler(strings.ToLower(name), other, 0.7, 4); alike > best {
+			likest, best = other, alike
+		}
+	}
+	return fmt.Errorf("there is no such setting; the one that is most like it is %s", likest)
+}
+
+func names() []string {
+	all := []string{"cassettes"}
 	for _, s := range Settings {
 		all = append(all, s.Name)
 	}
@@ -149,6 +161,5 @@ func names() string {
 	for _, name := range slices.Sorted(maps.Keys(matchRules)) {
 		all = append(all, "match."+name)
 	}
-	all = append(all, "cassettes")
-	return strings.Join(all, ", ")
+	return all
 }
