@@ -25,12 +25,11 @@ type Checker struct {
 	Upstream  *url.URL
 	Transport http.RoundTripper // does not follow redirects
 	Policy    *redact.Policy
-	User      string        // an account's SID or an API key's, sent with Password as Basic authentication
-	Password  string        //
-	Account   string        // the SID that takes the place of an account's pseudonym; "" if it is not known
-	Changes   bool          // requests that change state are sent too
-	Update    bool          // the new answers take the place of the recorded ones in the file
-	Timeout   time.Duration // of a call, 60 s if it is 0
+	User      string // an account's SID or an API key's, sent with Password as Basic authentication
+	Password  string //
+	Account   string // the SID that takes the place of an account's pseudonym; "" if it is not known
+	Changes   bool   // requests that change state are sent too
+	Update    bool   // the new answers take the place of the recorded ones in the file
 }
 
 // Checked is what came of a check.
@@ -96,18 +95,20 @@ func (c *Checker) Check(ctx context.Context, file string) (Checked, error) {
 
 // check is Check for a cassette that was read. With Update the new answers are in it afterwards.
 func (c *Checker) check(ctx context.Context, tape *Cassette) (Checked, error) {
-	r := &checkRun{Checker: c, linter: linter{file: tape.File, policy: c.Policy}, moves: moves{account: c.Account}, lost: map[string]int{}}
+	r := &checkRun{Checker: c, linter: linter{file: tape.File, policy: c.Policy}, moves: moves{account: sidText.FindString(c.Account)}, lost: map[string]int{}}
 	err := r.readable(tape)
-	for i := 0; err == nil && i < len(tape.Interactions); i++ {
-		if err = ctx.Err(); err != nil {
-			err = fmt.Errorf("the check of %s was stopped before interaction %d; the file is as it was", r.file, i)
+	for i, it := range tape.Interactions {
+		if err != nil || ctx.Err() != nil {
 			break
 		}
 		r.interaction = i
 		var now *cassette.Response
-		if now, err = r.again(ctx, tape.Interactions[i], r.recorded[i]); now != nil {
-			tape.Interactions[i].Response, tape.times[i] = *now, time.Now()
+		if now, err = r.again(ctx, it, r.recorded[i]); now != nil {
+			it.Response, tape.times[i] = *now, time.Now()
 		}
+	}
+	if err == nil && ctx.Err() != nil {
+		err = fmt.Errorf("the check of %s was stopped; the file is as it was", r.file)
 	}
 	r.Findings = r.findings
 	return r.Checked, err
@@ -190,11 +191,7 @@ func (r *checkRun) again(ctx context.Context, it, recorded *cassette.Interaction
 // send returns upstream's answer to req. That upstream does not know the caller is an error: it says nothing of
 // the tape.
 func (r *checkRun) send(req *http.Request, body []byte, it *cassette.Interaction) (*reply, error) {
-	timeout := r.Timeout
-	if timeout == 0 {
-		timeout = upstreamTimeout
-	}
-	reply, failure := call(r.Transport, req, body, timeout)
+	reply, failure := call(r.Transport, req, body, upstreamTimeout)
 	if failure != nil {
 		return nil, fmt.Errorf("%s: interaction %d: %s", r.file, r.interaction, strings.TrimPrefix(failure.Message, "twilio-vcr: "))
 	}
@@ -238,11 +235,9 @@ func (r *checkRun) onTape(req *http.Request, body []byte, reply *reply, took tim
 
 // follow learns which SIDs are others in the answer of now, which is not redacted.
 func (r *checkRun) follow(it *cassette.Interaction, now *cassette.Response) {
-	made := !isSafe(it.Request.Method)
 	if plain, err := decodeBody([]byte(it.Response.Body), it.Response.Headers.Clone()); err == nil {
-		r.moves.learn(string(plain), now.Body, made)
+		r.moves.learn(string(plain), now.Body, !isSafe(it.Request.Method))
 	}
-	r.moves.learnText(it.Response.Headers.Get("Location"), now.Headers.Get("Location"))
 }
 
 // lose notes that what the recorded answer speaks of for the first time was not made.
