@@ -3,10 +3,14 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -44,6 +48,8 @@ func getTape(t *testing.T, n int) string {
 }
 
 func TestACheckSaysAndWritesNoCredential(t *testing.T) {
+	log.SetOutput(io.Discard) // as main does
+	defer log.SetOutput(os.Stderr)
 	written, broken := 0, 0
 	for _, c := range canaries {
 		req := &http.Request{Header: http.Header{}}
@@ -95,6 +101,26 @@ func TestACheckSaysAndWritesNoCredential(t *testing.T) {
 		t.Errorf("%d answers were written, %d checks were broken off", written, broken)
 	}
 	t.Logf("%d answers were written, %d checks were broken off", written, broken)
+}
+
+func TestAFullDiskLeavesACassetteThatIsCheckedAsItWas(t *testing.T) {
+	credentialsOf(t, map[string]string{"TWILIO_ACCOUNT_SID": flowAccount, "TWILIO_AUTH_TOKEN": "t0k3n"})
+	answers := slices.Repeat([]string{answer("", `{"message": "`+strings.Repeat("-", 1000)+`"}`)}, 12)
+	tape := getTape(t, len(answers))
+	before := readAll(t, tape)
+	// A limit on the size of files, in blocks of 512 bytes, is as good as a full disk.
+	cmd := exec.Command("sh", "-c", `ulimit -f 20; exec twilio-vcr "$@"`, "sh", "cassette", "check", tape, "--update", "--upstream", echoing(t, &answers))
+	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState.ExitCode() != 1 || !strings.Contains(string(out), "rewrite "+tape) || !strings.Contains(string(out), "it is as it was before") {
+		t.Errorf("%v: %s", err, out)
+	}
+	if readAll(t, tape) != before {
+		t.Error("the cassette has changed")
+	}
+	files, err := filepath.Glob(filepath.Join(filepath.Dir(tape), "*"))
+	if err != nil || len(files) != 1 {
+		t.Errorf("there are %v, %v", files, err)
+	}
 }
 
 func TestWhichCredentialsAreSent(t *testing.T) {
