@@ -170,9 +170,9 @@ func TestASuiteThatNamesItsSessions(t *testing.T) {
 			base string
 			edit func(*http.Request)
 		}{
-			"the request names no session; send the header X-Vcr-Cassette: NAME":                               {p.url, nil},
-			"the request names two sessions; send one X-Vcr-Cassette, or one name in the path":                 {p.url + "/_vcr/signup", named("auth/login")},
-			"the path names no session after /_vcr/":                                                           {p.url + "/_vcr/", nil},
+			"the request names no session; send the header X-Vcr-Cassette: NAME":                                {p.url, nil},
+			"the request names two sessions; send one X-Vcr-Cassette, or one name in the path":                  {p.url + "/_vcr/signup", named("auth/login")},
+			"the path names no session after /_vcr/":                                                            {p.url + "/_vcr/", nil},
 			"(bad-session): the name of its session can't be used: a part of it begins or ends with a dot":      {p.url + "/_vcr/..%2Fsignup", nil},
 			"(bad-session): the name of its session can't be used: it begins with \\\"/\\\"; a name is that of": {p.url, named("/etc/passwd")},
 		} {
@@ -361,4 +361,23 @@ func TestOldInteractionsAreRecordedAfreshOrWarnedOf(t *testing.T) {
 	if got := strings.Join(forms, " "); got != "n=2 n=3 n=1" || len(c.Notices) > 0 {
 		t.Errorf("on the tape are %s, %v", got, c.Notices)
 	}
+}
+
+func TestTheREADMEShowsAMissAndListsTheReasons(t *testing.T) {
+	readme := readAll(t, "README.md")
+	p := start(t, "replay")
+	_, body := mustCall(t, p.url, "Status=pending")
+	var miss struct{ Message string }
+	if err := json.Unmarshal([]byte(body), &miss); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(readme, "\n    "+miss.Message+"\n") {
+		t.Errorf("the README does not show %s", miss.Message)
+	}
+	for _, reason := range cassettes.Reasons {
+		if !strings.Contains(readme, fmt.Sprintf("\n| `%s` | ", reason)) {
+			t.Errorf("the README does not list %s", reason)
+		}
+	}
+	p.end(t, syscall.SIGTERM)
 }

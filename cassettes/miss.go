@@ -30,6 +30,12 @@ const (
 	UnusableCassette Reason = "unusable-cassette"    // the session's cassette can't be read
 )
 
+// Reasons are all there are.
+var Reasons = []Reason{
+	EmptyCassette, NoSuchPath, OtherMethod, OtherSID, FieldsDiffer, BodyDiffers, TypeDiffers, HeadersDiffer, UsedUp,
+	NoSession, NoSuchSession, BadSession, UnusableCassette,
+}
+
 // Miss says why nothing on a tape answers a request. It holds no secrets.
 type Miss struct {
 	Reason      Reason       `json:"reason"`
