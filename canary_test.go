@@ -250,7 +250,8 @@ func replayCanaries(t *testing.T, tape string, exchanges []exchange) (*process, 
 	for _, e := range exchanges {
 		e.send(t, p.url)
 	}
-	missing := start(t, "replay", "--cassette", tape, "--log-level", "debug")
+	report := filepath.Join(t.TempDir(), "report.json")
+	missing := start(t, "replay", "--cassette", tape, "--strict", "--report", report, "--log-level", "debug")
 	for i, e := range exchanges {
 		if i%7 == 0 {
 			e.n += len(exchanges)
@@ -263,7 +264,7 @@ func replayCanaries(t *testing.T, tape string, exchanges []exchange) (*process, 
 	}
 	missing.end(t, syscall.SIGTERM)
 	p.end(t, syscall.SIGTERM)
-	return p, answers.String() + missing.stderr.String()
+	return p, answers.String() + missing.stderr.String() + readAll(t, report)
 }
 
 var (

@@ -172,18 +172,35 @@ func TestNoCredentialReachesTheDiskTheLogOrTheErrors(t *testing.T) {
 	}
 
 	// A replay, with misses, that carries them too.
-	player := start(t, "replay", "--cassette", tape, "--log-level", "debug")
-	for _, c := range canaries {
-		for _, secret := range c.secrets {
-			form := url.Values{"Status": {secret}}.Encode()
-			if _, body, err := call(player.url, form, c.authorize); err != nil || strings.Contains(body, secret) {
-				t.Errorf("%s: the miss is %q, %v", c.name, body, err)
+	texts := map[string]string{"the record's log": p.stderr.String()}
+	settings := filepath.Join(t.TempDir(), "settings.yaml")
+	if err := os.WriteFile(settings, []byte("match: {headers: [X-Echo]}\nfault: 'rate=0.2,status=429'\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, report := range []string{"report.json", "report.xml"} {
+		player := start(t, "replay", "--cassette", tape, "--cassette-dir", dir, "--config", settings, "--strict", "--report", filepath.Join(dir, report), "--log-level", "debug")
+		for _, c := range canaries {
+			for _, secret := range c.secrets {
+				form := url.Values{"Status": {secret}}.Encode()
+				for _, session := range []string{"", "leak", "none", "none/" + secret} {
+					_, body, err := call(player.url, form, func(r *http.Request) {
+						c.authorize(r)
+						r.Header.Set("X-Echo", secret)
+						if session != "" {
+							r.Header.Set("X-Vcr-Cassette", url.PathEscape(session))
+						}
+					})
+					if err != nil || strings.Contains(body, secret) {
+						t.Errorf("%s: the miss is %q, %v", c.name, body, err)
+					}
+				}
 			}
 		}
+		if code := player.end(t, syscall.SIGTERM); code != 4 {
+			t.Errorf("exit code %d", code)
+		}
+		texts["the replay's log, with "+report] = player.stderr.String()
 	}
-	player.end(t, syscall.SIGTERM)
-
-	texts := map[string]string{"the record's log": p.stderr.String(), "the replay's log": player.stderr.String()}
 	collect(t, dir, texts)
 	stock, err := cassette.Load(strings.TrimSuffix(tape, ".yaml"))
 	if err != nil {

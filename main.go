@@ -15,7 +15,6 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"regexp"
 	"runtime/debug"
 	"slices"
 	"syscall"
@@ -102,7 +101,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		Usage:                 "a recording and replaying reverse proxy for Twilio Verify",
 		UsageText:             "twilio-vcr MODE [flags]\ntwilio-vcr MODE --help",
 		Description:           "Example, on a fresh machine:\n\n  twilio-vcr replay",
-		CustomAppHelpTemplate: appHelp,
+		CustomAppHelpTemplate: config.AppHelp,
 		Version:               version,
 		Writer:                stdout,
 		ErrWriter:             stderr,
@@ -125,7 +124,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 			Usage:              command.usage,
 			UsageText:          "twilio-vcr " + string(command.mode) + " [flags]",
 			Description:        command.description + "\n\nExample:\n\n  " + command.example,
-			CustomHelpTemplate: commandHelp + settingsHelp,
+			CustomHelpTemplate: config.CommandHelp + config.SettingsHelp,
 			Flags:              config.Flags(command.mode),
 			OnUsageError:       usageError,
 			HideHelpCommand:    true,
@@ -143,7 +142,7 @@ func cassetteCommand() *cli.Command {
 		Name:               "cassette",
 		Usage:              "look after cassettes: lint, redact, check",
 		UsageText:          "twilio-vcr cassette lint|redact|check ...",
-		CustomHelpTemplate: groupHelp,
+		CustomHelpTemplate: config.GroupHelp,
 		HideHelpCommand:    true,
 		OnUsageError:       usageError,
 		Action: func(c *cli.Context) error {
@@ -181,7 +180,7 @@ func cassetteCommand() *cli.Command {
 			Usage:              command.usage,
 			UsageText:          "twilio-vcr cassette " + command.name + " [flags] " + command.arguments,
 			Description:        command.description + "\n\nExample:\n\n  " + command.example,
-			CustomHelpTemplate: commandHelp,
+			CustomHelpTemplate: config.CommandHelp,
 			Flags:              command.flags,
 			OnUsageError:       usageError,
 			HideHelpCommand:    true,
@@ -191,64 +190,13 @@ func cassetteCommand() *cli.Command {
 	return cassette
 }
 
-const appHelp = `{{.Name}} - {{.Usage}}
-
-USAGE:
-   {{wrap .UsageText 3}}
-
-MODES:{{range .VisibleCommands}}{{if ne .Name "cassette"}}
-   {{printf "%-12s" .Name}} {{wrap .Usage 16}}{{end}}{{end}}
-
-COMMANDS:{{range .VisibleCommands}}{{if eq .Name "cassette"}}
-   {{printf "%-12s" .Name}} {{wrap .Usage 16}}{{end}}{{end}}
-
-   {{wrap .Description 3}}
-
-FLAGS:
-   --help     show this, or the help of a mode
-   --version  show the version
-`
-
-const groupHelp = `{{.HelpName}} - {{.Usage}}
-
-USAGE:
-   {{wrap .UsageText 3}}
-
-COMMANDS:{{range .VisibleCommands}}
-   {{printf "%-12s" .Name}} {{wrap .Usage 16}}{{end}}
-`
-
-const commandHelp = `{{.HelpName}} - {{.Usage}}
-
-USAGE:
-   {{wrap .UsageText 3}}
-
-   {{wrap .Description 3}}
-
-FLAGS:{{range .VisibleFlags}}
-   {{wrap .String 6}}{{end}}
-`
-
-const settingsHelp = `
-Each flag is also a setting in twilio-vcr.yaml ("log-level: debug") and in the
-environment (TWILIO_VCR_LOG_LEVEL). Flags win, then the environment.
-`
-
-var undefinedFlag = regexp.MustCompile(`^flag provided but not defined: -+(.*)$`)
-var missingValue = regexp.MustCompile(`^flag needs an argument: -+(.*)$`)
-var badSwitch = regexp.MustCompile(`^invalid boolean value "(.*)" for -+(.*): .*$`)
-
 // usageError makes a sentence of what the flag package says.
 func usageError(c *cli.Context, err error, _ bool) error {
 	help := c.Command.HelpName
 	if help == "" {
 		help = c.App.Name
 	}
-	message := err.Error()
-	message = undefinedFlag.ReplaceAllString(message, `there is no flag --$1; "`+help+` --help" lists the flags`)
-	message = missingValue.ReplaceAllString(message, `flag --$1 needs a value`)
-	message = badSwitch.ReplaceAllString(message, `flag --$2: "$1" is neither true nor false`)
-	return codedError{errors.New(message), exitUsage}
+	return codedError{config.FlagProblem(err, help), exitUsage}
 }
 
 // serve runs the proxy in one mode until the context of c ends.
@@ -291,20 +239,21 @@ func account(c *cli.Context, cfg *config.Config, journal *proxy.Journal, session
 	err = errors.Join(err, sessions.Close())
 	journal.Summarize()
 	account := journal.Report(string(cfg.Mode), cfg.Strict, unused)
+	var unsaved error
 	if cfg.Report != "" {
-		err = errors.Join(err, account.Save(cfg.Report))
+		unsaved = account.Save(cfg.Report)
 	}
 	if n := journal.Count(cassettes.Unrecorded); err == nil && n > 0 {
 		err = fmt.Errorf("the recording is not complete: %d answered calls are not on the tape; the log says why", n)
 	}
 	if cfg.Strict {
-		err = errors.Join(err, account.WriteTable(c.App.ErrWriter))
+		unsaved = errors.Join(unsaved, account.WriteTable(c.App.ErrWriter))
 	}
 	switch {
 	case err != nil && (cfg.Mode == config.Record || cfg.Mode == config.Auto):
-		return codedError{err, exitIncomplete}
-	case err != nil || !cfg.Strict:
-		return err
+		return codedError{errors.Join(err, unsaved), exitIncomplete}
+	case err != nil || unsaved != nil || !cfg.Strict:
+		return errors.Join(err, unsaved)
 	case account.Missed() > 0:
 		return codedError{fmt.Errorf("strict: requests that nothing on the tape answers: %d; interactions that were not used: %d", account.Missed(), len(unused)), exitMissed}
 	case len(unused) > 0:

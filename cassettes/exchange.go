@@ -60,7 +60,11 @@ type Report struct {
 func NewExchange(policy *redact.Policy, req *http.Request) Exchange {
 	request := cassette.Request{Method: req.Method, URL: req.URL.String(), Headers: req.Header}
 	policy.Request(&request)
-	return redactedExchange(req, &request)
+	e := redactedExchange(req, &request)
+	if e.Session != "" && (CheckName(e.Session) != nil || hidesName(policy, req)) {
+		e.Session = "" // it is refused, and not repeated
+	}
+	return e
 }
 
 // redactedExchange is NewExchange for a request that has been redacted.

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"gopkg.in/dnaeon/go-vcr.v3/cassette"
+
 	"github.com/twilio-vcr/twilio-vcr/cassettes/redact"
 	"github.com/twilio-vcr/twilio-vcr/cassettes/verify"
 )
@@ -28,6 +30,14 @@ func WithSession(ctx context.Context, name string) context.Context {
 func SessionName(ctx context.Context) string {
 	name, _ := ctx.Value(sessionName{}).(string)
 	return name
+}
+
+// hidesName reports whether the name of req's session has something in it that policy redacts in req.
+func hidesName(policy *redact.Policy, req *http.Request) bool {
+	name := SessionName(req.Context())
+	r := cassette.Request{Method: name, URL: req.URL.String(), Headers: req.Header} // a method is redacted as a whole
+	policy.Request(&r)
+	return r.Method != name || policy.Check(name) != nil
 }
 
 // SessionHeader names the session of a request.
@@ -84,8 +94,10 @@ func (s *Sessions) RoundTrip(req *http.Request) (*http.Response, error) {
 		return s.Default.RoundTrip(req)
 	}
 	start := time.Now()
-	if why := s.check(name); why != nil {
-		return s.turnAway(why, req, start), nil
+	if !s.knows(name) {
+		if why := s.check(name, req); why != nil {
+			return s.turnAway(why, req, start), nil
+		}
 	}
 	entered := s.enter(name)
 	defer s.leave(entered)
@@ -96,8 +108,15 @@ func (s *Sessions) RoundTrip(req *http.Request) (*http.Response, error) {
 	return tape.RoundTrip(req)
 }
 
-// check returns why no session can have this name, or nil.
-func (s *Sessions) check(name string) *Miss {
+// knows reports whether the session name has been opened.
+func (s *Sessions) knows(name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.open[name] != nil
+}
+
+// check returns why no session can have the name that req gives it, or nil.
+func (s *Sessions) check(name string, req *http.Request) *Miss {
 	switch err := CheckName(name); {
 	case name == "":
 		return &Miss{Reason: NoSession, Problem: "the request names no session",
@@ -105,8 +124,8 @@ func (s *Sessions) check(name string) *Miss {
 	case err != nil:
 		return &Miss{Reason: BadSession, Problem: "the name of its session can't be used: " + err.Error(),
 			Mend: "write it like login or auth/login"}
-	case s.Policy.Check(name) != nil:
-		return &Miss{Reason: BadSession, Problem: "the name of its session can't be used: it has a SID, a phone number or an e-mail address, which are redacted everywhere else",
+	case hidesName(s.Policy, req):
+		return &Miss{Reason: BadSession, Problem: "the name of its session can't be used: it has a credential, a SID, a phone number or an e-mail address, which are redacted everywhere else",
 			Mend: "write it like login or auth/login"}
 	case s.Open == nil:
 		return &Miss{Reason: NoSuchSession, Problem: fmt.Sprintf("it names the session %s, but there is no cassette folder", name),
@@ -137,9 +156,6 @@ func (s *Sessions) turnAway(why *Miss, req *http.Request, start time.Time) *http
 	}
 	e := NewExchange(s.Policy, req)
 	why.Method, why.Path, why.Nearest = e.Method, e.Path, -1
-	if why.Reason == BadSession {
-		e.Session = "" // it is not repeated
-	}
 	if !s.Live {
 		return s.Report.miss(why, e, req, start)
 	}

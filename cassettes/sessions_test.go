@@ -214,7 +214,8 @@ func TestWhatBelongsToNoSessionIsAMissThatSaysWhatHelps(t *testing.T) {
 		{"auth/lgoin", NoSuchSession, []string{"there is no cassette " + dir + "/auth/lgoin.yaml; the closest sessions are auth/login, auth/logout, ", "; name one of them, or record it with \"twilio-vcr auto --cassette-dir " + dir + "\""}},
 		{"../login", BadSession, []string{"the name of its session can't be used: a part of it begins or ends with a dot; write it like login or auth/login"}},
 		{"tests/+4917512345678", BadSession, []string{"a phone number"}},
-		{"AC0123456789abcdef0123456789abcdef", BadSession, []string{"it has a SID"}},
+		{"AC0123456789abcdef0123456789abcdef", BadSession, []string{"it has a credential, a SID"}},
+		{"run/fedcba9876543210fedcba9876543210", BadSession, []string{"it has a credential, a SID"}},
 		{"broken", UnusableCassette, []string{"the session broken can't be used; " + dir + "/broken.yaml:4: interaction 0: "}},
 	} {
 		status, message := ask(t, s, c.name, "n=0")
@@ -226,7 +227,7 @@ func TestWhatBelongsToNoSessionIsAMissThatSaysWhatHelps(t *testing.T) {
 				t.Errorf("%q: got %s, want %s", c.name, message, want)
 			}
 		}
-		for _, secret := range []string{"s3cr3t", "4917512345678", "AC0123456789abcdef0123456789abcdef", "../login"} {
+		for _, secret := range []string{"s3cr3t", "4917512345678", "AC0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210", "../login"} {
 			if strings.Contains(message, secret) || strings.Contains(fmt.Sprint(told.exchanges), secret) {
 				t.Errorf("%q: %s is repeated", c.name, secret)
 			}
@@ -242,7 +243,7 @@ func TestWhatBelongsToNoSessionIsAMissThatSaysWhatHelps(t *testing.T) {
 		t.Errorf("%d sessions are kept, where one could be opened", len(s.open))
 	}
 	s.Open = nil
-	if _, message := ask(t, s, "signup", "n=0"); !strings.Contains(message, "it names the session signup, but there is no cassette folder; give --cassette-dir FOLDER, or name no session") {
+	if _, message := ask(t, s, "zzz", "n=0"); !strings.Contains(message, "it names the session zzz, but there is no cassette folder; give --cassette-dir FOLDER, or name no session") {
 		t.Errorf("got %s", message)
 	}
 }

@@ -71,23 +71,6 @@ func Flags(mode Mode) []cli.Flag {
 	return all
 }
 
-// FlagHelp returns a flag's help: its name and value, and what it does in the line below.
-func FlagHelp(f cli.Flag) string {
-	name := "--" + f.Names()[0]
-	documented, ok := f.(cli.DocGenerationFlag)
-	if !ok {
-		return name
-	}
-	usage := documented.GetUsage()
-	if quoted, rest, ok := strings.Cut(strings.TrimPrefix(usage, "`"), "` "); ok {
-		name, usage = name+" "+quoted, rest
-	}
-	if text := documented.GetDefaultText(); text != "" && documented.TakesValue() {
-		usage += " (default: " + text + ")"
-	}
-	return name + "\n" + usage
-}
-
 // FromFlags returns the Config of a run whose command line is c.
 func FromFlags(c *cli.Context, mode Mode) (*Config, error) {
 	if c.Args().Present() {
