@@ -14,8 +14,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"regexp"
-	"strings"
 	"time"
 
 	"gopkg.in/dnaeon/go-vcr.v3/cassette"
@@ -39,31 +37,73 @@ type Cassette struct {
 //
 // The error is a sentence that names the file, the line, what is wrong and what helps.
 func Load(file string) (*Cassette, error) {
-	f, err := os.Open(file)
+	f, err := openRegular(file)
 	if err != nil {
-		if errors.Is(err, os.ErrNotExist) {
-			return nil, fmt.Errorf("there is no cassette %s: record one with \"twilio-vcr record --cassette %s\"", file, file)
-		}
-		return nil, fmt.Errorf("read a cassette: %w", err)
+		return nil, err
 	}
 	defer f.Close()
 	return read(file, f)
 }
 
+// openRegular opens a cassette. It waits for no pipe and reads from no device: what is read has an end.
+func openRegular(file string) (*os.File, error) {
+	info, err := os.Stat(file)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil, fmt.Errorf("there is no cassette %s: record one with \"twilio-vcr record --cassette %s\"", file, file)
+	case err != nil:
+		return nil, fmt.Errorf("%s: it can't be read: %w; name another file", file, reason(err))
+	case info.IsDir():
+		return nil, fmt.Errorf("%s: it is a folder; name a file in it", file)
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s: it is no regular file; copy what it gives into one", file)
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, fmt.Errorf("%s: it can't be read: %w; give yourself the right to read it, or name another file", file, reason(err))
+	}
+	return f, nil
+}
+
+// maxCassette is how large a cassette may be: 1 GiB. Replaying one takes two to three times its size in memory.
+const maxCassette = 1 << 30
+
 // read is Load for an open file, whose name it uses in messages.
 func read(file string, r io.ReadSeeker) (*Cassette, error) {
+	size, err := r.Seek(0, io.SeekEnd)
+	if err == nil {
+		_, err = r.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read a cassette: %w", err)
+	}
+	if size > maxCassette {
+		return nil, fmt.Errorf("%s: it has %s, and a cassette may have %s; split it, or record to several cassettes", file, gibibytes(size), gibibytes(maxCassette))
+	}
 	s, err := split(r)
 	if err != nil {
 		return nil, fmt.Errorf("read a cassette: %w", err)
 	}
 	c := &Cassette{File: file, layout: s.layout}
-	if !s.readable || c.decodeParts(s) != nil {
+	var f *flaw
+	if s.readable {
+		f = c.decodeParts(s)
+	}
+	if !s.readable || f != nil && s.end <= maxParsed {
 		// Either the file is laid out so that its lines don't tell where an interaction begins, or
 		// it is broken: go-vcr's own YAML reader decides, and knows the line.
 		c.layout.odd = true
-		if err := c.decodeWhole(r); err != nil {
-			return nil, err
+		text := make([]byte, s.end)
+		if _, err := r.Seek(0, io.SeekStart); err != nil {
+			return nil, fmt.Errorf("read a cassette: %w", err)
 		}
+		if _, err := io.ReadFull(r, text); err != nil {
+			return nil, fmt.Errorf("read a cassette: %w", err)
+		}
+		f = c.decodeWhole(text)
+	}
+	if f != nil {
+		return nil, f.in(file)
 	}
 	for i, it := range c.Interactions {
 		it.ID = i // go-vcr's reader does not look at it, and people who edit a file do not either
@@ -76,126 +116,120 @@ func read(file string, r io.ReadSeeker) (*Cassette, error) {
 	return c, nil
 }
 
-// decodeParts decodes one interaction at a time. Its error only says that there is one.
-func (c *Cassette) decodeParts(s *sheet) error {
-	var top struct{ Version *int }
-	if err := yaml.Unmarshal([]byte(s.head.String()), &top); err != nil {
-		return err
+// decodeParts decodes one interaction at a time.
+func (c *Cassette) decodeParts(s *sheet) *flaw {
+	head, f := parse([]byte(s.head.String()))
+	if f != nil {
+		return f
 	}
-	if top.Version != nil && *top.Version != cassette.CassetteFormatV2 {
-		return cassette.ErrUnsupportedCassetteFormat
+	if f := checkVersion(head); f != nil {
+		return f
+	}
+	if list := child(head, "interactions"); list == nil || list.Tag != "!!null" {
+		return &flaw{head.Line, "interactions stand where they were not looked for", mendFile}
 	}
 	c.Interactions = make([]*cassette.Interaction, 0, len(s.parts))
-	for _, p := range s.parts {
+	for i, p := range s.parts {
 		it, ok := decode(p.text, s.dash)
-		if !ok {
-			var list []*cassette.Interaction
-			if err := yaml.Unmarshal([]byte(p.text), &list); err != nil {
-				return err
+		if _, wrong := problem(it); !ok || wrong != "" {
+			var f *flaw
+			if it, f = decodePart([]byte(p.text)); f != nil {
+				return f.ofItem(i, p.line-1)
 			}
-			if len(list) != 1 {
-				return errors.New("not one interaction")
-			}
-			it = list[0]
-		}
-		if problem(it) != "" {
-			return errors.New("not a whole interaction")
 		}
 		c.Interactions = append(c.Interactions, it)
 	}
 	return nil
+}
+
+// decodePart returns the interaction that text, a list of one, holds.
+func decodePart(text []byte) (*cassette.Interaction, *flaw) {
+	list, f := parse(text)
+	if f != nil {
+		return nil, f
+	}
+	if list.Kind != yaml.SequenceNode || len(list.Content) != 1 || hasAlias(list) {
+		return nil, &flaw{list.Line, "it can't be read apart from what stands around it", mendField}
+	}
+	return decodeItem(list.Content[0])
 }
 
 // decodeWhole decodes the file as go-vcr does, and says what is wrong with it.
-func (c *Cassette) decodeWhole(r io.ReadSeeker) error {
-	if _, err := r.Seek(0, io.SeekStart); err != nil {
-		return fmt.Errorf("read a cassette: %w", err)
+func (c *Cassette) decodeWhole(text []byte) *flaw {
+	top, f := parse(text)
+	if f != nil {
+		return f
 	}
-	data, err := io.ReadAll(r)
-	if err != nil {
-		return fmt.Errorf("read a cassette: %w", err)
+	if f := checkVersion(top); f != nil {
+		return f
 	}
-	var doc yaml.Node
-	if err := yaml.Unmarshal(data, &doc); err != nil {
-		return c.broken(0, "it is not YAML: "+yamlProblem(err), "restore it, or record it anew with --overwrite")
+	list := child(top, "interactions")
+	if list != nil {
+		list = target(list)
 	}
-	if doc.Kind == 0 {
-		return c.broken(0, "it holds nothing", "restore it, or record it anew with --overwrite")
-	}
-	top := doc.Content[0]
-	version, list := child(top, "version"), child(top, "interactions")
 	switch {
-	case version != nil && version.Value != "2":
-		return c.broken(version.Line, fmt.Sprintf("version %q of the cassette format can't be read, only version 2, which go-vcr writes since v3", version.Value), "record it anew")
 	case list == nil:
-		return c.broken(top.Line, "it has no list of interactions, so it is no go-vcr cassette", "name another file")
+		return &flaw{top.Line, "it has no list of interactions, so it is no go-vcr cassette", "name another file"}
 	case list.Kind != yaml.SequenceNode && list.Tag != "!!null":
-		return c.broken(list.Line, "interactions is not a list", "restore the file, or record it anew with --overwrite")
+		return &flaw{list.Line, "interactions is " + kind(list) + ", and must be a list", mendFile}
 	}
 	c.Interactions = nil
+	err := list.Decode(&c.Interactions) // at once, so that aliases are counted for all
 	for i, item := range list.Content {
-		var it *cassette.Interaction
-		if err := item.Decode(&it); err != nil {
-			return c.broken(item.Line, fmt.Sprintf("interaction %d: %s", i, yamlProblem(err)), "set it right, or record it anew")
+		if err == nil {
+			if _, wrong := problem(c.Interactions[i]); wrong == "" {
+				continue
+			}
 		}
-		if p := problem(it); p != "" {
-			return c.broken(item.Line, fmt.Sprintf("interaction %d: %s", i, p), "set it right, or record it anew")
+		if _, f := decodeItem(item); f != nil {
+			return f.ofItem(i, 0)
 		}
-		c.Interactions = append(c.Interactions, it)
+	}
+	if err != nil {
+		p, mend := inWords(err)
+		return &flaw{list.Line, p, mend}
 	}
 	return nil
 }
 
-// broken returns the error for a cassette that can't be used: the file, the line, the problem, the mend.
-func (c *Cassette) broken(line int, problem, mend string) error {
-	place := c.File
-	if m := lineNumber.FindStringSubmatch(problem); m != nil { // the YAML reader knows better
-		place += ":" + m[1]
-	} else if line > 0 {
-		place += fmt.Sprintf(":%d", line)
+// ofItem returns f as one of interaction number i, before whose text there are so many lines in the file.
+func (f *flaw) ofItem(i, lines int) *flaw {
+	if f.line += lines; f.line == lines {
+		f.line++
 	}
-	return fmt.Errorf("%s: %s; %s", place, lineNumber.ReplaceAllString(problem, ""), mend)
+	f.problem = fmt.Sprintf("interaction %d: %s", i, f.problem)
+	return f
 }
 
-var (
-	lineNumber = regexp.MustCompile(`line (\d+): `)
-	quoted     = regexp.MustCompile(" ?`[^`]*`")
-)
-
-// yamlProblem returns the first problem of an error of yaml.v3, without the values that it quotes: they
-// may be secret.
-func yamlProblem(err error) string {
-	message := strings.TrimPrefix(err.Error(), "yaml: ")
-	var types *yaml.TypeError
-	if errors.As(err, &types) && len(types.Errors) > 0 {
-		message = types.Errors[0]
-	}
-	return quoted.ReplaceAllString(message, "")
-}
-
-// problem returns what makes an interaction useless for replaying, or "".
-func problem(it *cassette.Interaction) string {
+// checkVersion finds that a cassette is of another version of the format than the one we know.
+func checkVersion(top *yaml.Node) *flaw {
+	version := child(top, "version")
+	var number *int
 	switch {
-	case it == nil:
-		return "it is null"
-	case it.Request.Method == "":
-		return "request.method is missing"
-	case it.Request.URL == "":
-		return "request.url is missing"
-	case it.Response.Code < 200 || it.Response.Code > 999:
-		return fmt.Sprintf("response.code %d is no HTTP status of a final answer", it.Response.Code)
+	case version == nil:
+		return nil
+	case version.Decode(&number) != nil:
+		return &flaw{version.Line, "version is " + kind(version) + ", and must be 2", "write \"version: 2\" if it is a cassette of go-vcr v3 or v4"}
+	case number != nil && *number != cassette.CassetteFormatV2:
+		return &flaw{version.Line, fmt.Sprintf("version %d of the cassette format can't be read, only version 2, which go-vcr writes since v3", *number), "record it anew"}
 	}
-	return ""
+	return nil
 }
 
 // child returns the value of key in a YAML mapping, or nil.
 func child(n *yaml.Node, key string) *yaml.Node {
-	if n.Kind == yaml.MappingNode {
+	_, value := entry(n, key)
+	return value
+}
+
+// entry returns the node of key in a YAML mapping, and its value, or nil.
+func entry(n *yaml.Node, key string) (name, value *yaml.Node) {
+	if n = target(n); n.Kind == yaml.MappingNode {
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			if n.Content[i].Value == key {
-				return n.Content[i+1]
+				return n.Content[i], n.Content[i+1]
 			}
 		}
 	}
-	return nil
+	return nil, nil
 }

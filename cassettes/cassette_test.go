@@ -12,44 +12,6 @@ import (
 	"gopkg.in/dnaeon/go-vcr.v3/cassette"
 )
 
-func TestACassetteThatCanNotBeUsedSaysWhereAndWhy(t *testing.T) {
-	const head = "---\nversion: 2\ninteractions:\n"
-	for _, c := range []struct{ name, text, want string }{
-		{"empty", "", "c.yaml: it holds nothing; restore it"},
-		{"a comment only", magic + "\n", "c.yaml: it holds nothing; restore it"},
-		{"another YAML file", "services:\n  web: {}\n", "c.yaml:1: it has no list of interactions, so it is no go-vcr cassette; name another file"},
-		{"not YAML", head + "    - id: 0\n      request: [\n", "c.yaml:5: it is not YAML: did not find expected node content"},
-		{"text", "hello\n", "c.yaml:1: it has no list of interactions"},
-		{"version 1", "---\nversion: 1\ninteractions:\n- request:\n    body: \"\"\n", `c.yaml:2: version "1" of the cassette format can't be read`},
-		{"a version of words", "---\nversion: two\ninteractions: []\n", `c.yaml:2: version "two"`},
-		{"interactions is text", "version: 2\ninteractions: none\n", "c.yaml:2: interactions is not a list"},
-		{"null item", head + "    - null\n", "c.yaml:4: interaction 0: it is null; set it right"},
-		{"no method", head + "    - id: 0\n      request:\n        url: /\n      response:\n        code: 200\n", "c.yaml:4: interaction 0: request.method is missing"},
-		{"no URL", head + "    - id: 0\n      request:\n        method: GET\n      response:\n        code: 200\n", "c.yaml:4: interaction 0: request.url is missing"},
-		{"status 0", head + "    - request:\n        method: GET\n        url: /\n      response:\n        code: 0\n", "c.yaml:4: interaction 0: response.code 0 is no HTTP status"},
-		{"wrong type", head + "    - request:\n        method: GET\n        url: /\n      response:\n        code: s3cr3t\n", "c.yaml:8: interaction 0: cannot unmarshal !!str into int"},
-		{"an item that is text", head + "    - s3cr3t\n", "c.yaml:4: interaction 0: cannot unmarshal !!str into cassette.Interaction"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Chdir(t.TempDir())
-			write(t, "c.yaml", c.text)
-			_, err := Load("c.yaml")
-			if err == nil || !strings.Contains(err.Error(), c.want) {
-				t.Errorf("got error %v, want %s", err, c.want)
-			}
-			if err != nil && strings.Contains(err.Error(), "s3cr3t") {
-				t.Error("the error repeats a value")
-			}
-			if _, _, err := Append("c.yaml"); err == nil {
-				t.Error("it can be appended to")
-			}
-			if got := readFile(t, "c.yaml"); got != c.text {
-				t.Errorf("the file was changed to %q", got)
-			}
-		})
-	}
-}
-
 func TestCassettesOfOthersAreRead(t *testing.T) {
 	item := "- request:\n    method: GET\n    url: http://x/\n  response:\n    code: 200\n    body: |\n      - id: 5\n      ...\n"
 	indented := func(by int) string {

@@ -138,8 +138,8 @@ func TestLintKnowsWhatStockGoVCRMakesOfAFile(t *testing.T) {
 	const head, item = "version: 2\ninteractions:\n", "- {request: {method: GET, url: /}, response: {code: 200}}\n"
 	for _, c := range []struct{ name, text, want string }{
 		{"c.yaml", head + item, "[]"},
-		{"c.yaml", "version: 1\ninteractions: []\n", `[unreadable c.yaml: line 1: version "1" of the cassette format can't be read`},
-		{"c.yaml", head + strings.Replace(item, "200", "ok", 1), "[unreadable c.yaml: line 3: interaction 0: cannot unmarshal"},
+		{"c.yaml", "version: 1\ninteractions: []\n", `[unreadable c.yaml: line 1: version 1 of the cassette format can't be read`},
+		{"c.yaml", head + strings.Replace(item, "200", "ok", 1), "[unreadable c.yaml: line 3: interaction 0: response.code is text"},
 		{"c.yaml", string(example[:len(example)-100]), "[cut-off c.yaml"},
 		{"c.yaml", strings.Replace(string(example), "approved", "canceled", 1), "[edited note: c.yaml: line 6: interaction 0 was changed after it was recorded"},
 		{"c.yaml", head, "[edited note: c.yaml: it holds no interactions"},

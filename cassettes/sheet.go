@@ -100,7 +100,7 @@ func (s *splitter) add(raw []byte) {
 	line := bytes.TrimRight(raw, "\r\n")
 	s.line = !bytes.HasSuffix(raw, []byte("\n"))
 	if s.number == 1 {
-		s.marked = string(line) == magic
+		s.marked = string(bytes.TrimPrefix(line, byteOrderMark)) == magic
 	}
 	if !s.inList {
 		s.head.Write(raw)
@@ -120,7 +120,7 @@ func (s *splitter) add(raw []byte) {
 	case s.marked && (string(line) == committed || string(line) == pending):
 		s.open, s.separator, s.separatorOffset = true, s.number, s.offset
 		s.done = string(line) == pending
-	case string(line) == pending || string(line) == "---":
+	case isDocumentMark(line):
 		s.readable = false
 	case last != nil && last.ours && !last.closed && isRecordedMark(string(line)):
 		last.at, last.sum, _ = parseRecordedMark(string(line))
@@ -136,8 +136,13 @@ func (s *splitter) add(raw []byte) {
 		s.odd = true
 	case last != nil && !(last.closed && isComment(string(line))):
 		s.text.Write(raw)
+	case !isComment(string(line)), !isPrintable(strings.ReplaceAll(string(line), "\t", " ")):
+		s.readable = false // something before the list, or what a YAML reader refuses or breaks into lines
 	}
 }
+
+// byteOrderMark is what some editors put before a text.
+var byteOrderMark = []byte("\ufeff")
 
 // inside reports whether line is one of the many that are part of an interaction and nothing else: it is
 // indented more than the interaction's dash, and the interaction is not closed yet.

@@ -1,6 +1,7 @@
 package cassettes
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -21,6 +22,8 @@ import (
 type Writer struct {
 	file string // the cassette
 	lock *lock
+	// limit is how large the cassette may become, in bytes: what is larger could not be replayed.
+	limit int64
 
 	mu       sync.Mutex
 	f        *os.File // the cassette, or with Overwrite what will take its place
@@ -96,7 +99,7 @@ func open(file string, start func() (*Writer, error)) (*Writer, error) {
 		_ = l.release() // the first error is the one to tell
 		return nil, fmt.Errorf("open a cassette for recording: %w", err)
 	}
-	w.file, w.lock = file, l
+	w.file, w.lock, w.limit = file, l, maxCassette
 	return w, nil
 }
 
@@ -175,7 +178,7 @@ func (w *Writer) append(it *cassette.Interaction, at time.Time, check func(strin
 	}
 	it.ID = w.count
 	if err := w.write(rest, at); err != nil {
-		w.err = fmt.Errorf("write to the cassette %s: %w", w.f.Name(), reason(err))
+		w.err = fmt.Errorf("write to the cassette %s: %w", w.path(), reason(err))
 		return 0, w.err
 	}
 	w.count++
@@ -186,6 +189,16 @@ func (w *Writer) append(it *cassette.Interaction, at time.Time, check func(strin
 // write puts rest, the lines of interaction number w.count but for the first, into the file, with the time at
 // which it was recorded.
 func (w *Writer) write(rest []byte, at time.Time) error {
+	var chunk []byte
+	if w.layout.line {
+		chunk = append(chunk, '\n')
+	}
+	separator := int64(len(chunk))
+	chunk = append(chunk, pending+"\n"...)
+	chunk = append(chunk, item(w.layout.dash, w.count, rest, at)...)
+	if w.layout.end+int64(len(chunk)+len(magic)+len(endMark(w.count+1))+2) > w.limit { // with what else is to be written
+		return fmt.Errorf("it would be larger than %s, and could not be replayed; record what follows to another file", gibibytes(w.limit))
+	}
 	if !w.layout.marked {
 		if err := w.adopt(); err != nil {
 			return err
@@ -197,13 +210,7 @@ func (w *Writer) write(rest []byte, at time.Time) error {
 		}
 		w.layout.stale = 0
 	}
-	var chunk []byte
-	if w.layout.line {
-		chunk = append(chunk, '\n')
-	}
-	separator := w.layout.end + int64(len(chunk))
-	chunk = append(chunk, pending+"\n"...)
-	chunk = append(chunk, item(w.layout.dash, w.count, rest, at)...)
+	separator += w.layout.end
 	if _, err := w.f.WriteAt(chunk, w.layout.end); err != nil {
 		_ = w.f.Truncate(w.layout.end) // what stands there is after the end of the document anyway
 		return err
@@ -230,9 +237,12 @@ func (w *Writer) adopt() error {
 	if err != nil {
 		return err
 	}
-	_, err = io.WriteString(f, magic+"\n")
+	skipped, err := byteOrderMarkOf(old) // it can stand at the beginning only
 	if err == nil {
-		_, err = io.Copy(f, io.NewSectionReader(old, 0, info.Size()))
+		_, err = io.WriteString(f, magic+"\n")
+	}
+	if err == nil {
+		_, err = io.Copy(f, io.NewSectionReader(old, skipped, info.Size()-skipped))
 	}
 	if err := errors.Join(err, f.Sync()); err != nil {
 		return errors.Join(err, f.Close(), os.Remove(path+newSuffix))
@@ -242,8 +252,28 @@ func (w *Writer) adopt() error {
 	}
 	w.f = f
 	w.layout.marked = true
-	w.layout.end += int64(len(magic) + 1)
+	w.layout.end += int64(len(magic)+1) - skipped
 	return old.Close()
+}
+
+// byteOrderMarkOf returns the length of the byte order mark that f begins with, or 0.
+func byteOrderMarkOf(f *os.File) (int64, error) {
+	start := make([]byte, len(byteOrderMark))
+	if _, err := f.ReadAt(start, 0); err != nil && err != io.EOF {
+		return 0, err
+	}
+	if !bytes.Equal(start, byteOrderMark) {
+		return 0, nil
+	}
+	return int64(len(byteOrderMark)), nil
+}
+
+// path returns where the interactions are.
+func (w *Writer) path() string {
+	if w.replaces {
+		return w.file + newSuffix
+	}
+	return w.file
 }
 
 // Err returns why nothing more can be written, or nil.
@@ -263,7 +293,7 @@ func (w *Writer) Close() (notice string, err error) {
 		return "", nil
 	}
 	w.closed = true
-	path := w.f.Name()
+	path := w.path()
 	switch {
 	case w.err != nil:
 		if w.replaces {
