@@ -53,16 +53,26 @@ func openRegular(file string) (*os.File, error) {
 		return nil, fmt.Errorf("there is no cassette %s: record one with \"twilio-vcr record --cassette %s\"", file, file)
 	case err != nil:
 		return nil, fmt.Errorf("%s: it can't be read: %w; name another file", file, reason(err))
-	case info.IsDir():
-		return nil, fmt.Errorf("%s: it is a folder; name a file in it", file)
-	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%s: it is no regular file; copy what it gives into one", file)
+	}
+	if err := checkRegular(file, info); err != nil {
+		return nil, err
 	}
 	f, err := os.Open(file)
 	if err != nil {
 		return nil, fmt.Errorf("%s: it can't be read: %w; give yourself the right to read it, or name another file", file, reason(err))
 	}
 	return f, nil
+}
+
+// checkRegular says why what info describes can't be a cassette.
+func checkRegular(file string, info os.FileInfo) error {
+	switch {
+	case info.IsDir():
+		return fmt.Errorf("%s: it is a folder; name a file in it", file)
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%s: it is no regular file; copy what it gives into one", file)
+	}
+	return nil
 }
 
 // maxCassette is how large a cassette may be: 1 GiB. Replaying one takes two to three times its size in memory.

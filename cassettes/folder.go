@@ -110,6 +110,13 @@ func (f *Folder) Load(name string) (*Cassette, error) {
 	if err != nil {
 		return nil, err
 	}
+	info, err := f.root.Stat(name + suffix)
+	if err != nil {
+		return nil, f.problem(name, err)
+	}
+	if err := checkRegular(file, info); err != nil {
+		return nil, err
+	}
 	r, err := f.root.Open(name + suffix)
 	if err != nil {
 		return nil, f.problem(name, err)
@@ -123,8 +130,8 @@ func (f *Folder) problem(name string, err error) error {
 	return fmt.Errorf("%s: %w; name another session, or mend the cassette folder", filepath.Join(f.path, filepath.FromSlash(name+suffix)), reason(err))
 }
 
-// maxNames is how many names are looked at to find those that are like another.
-const maxNames = 10_000
+// maxListed is how many names are looked at to find those that are like another.
+const maxListed = 10_000
 
 // Closest returns the names of at most n sessions that have a cassette, those first that are most like name.
 func (f *Folder) Closest(name string, n int) []string {
@@ -134,7 +141,7 @@ func (f *Folder) Closest(name string, n int) []string {
 	}
 	var all []candidate
 	_ = fs.WalkDir(f.root.FS(), ".", func(file string, d fs.DirEntry, err error) error {
-		if err != nil || len(all) == maxNames { // what can't be read is not named
+		if err != nil || len(all) == maxListed { // what can't be read is not named
 			return fs.SkipDir
 		}
 		if other, ok := strings.CutSuffix(file, suffix); ok && !d.IsDir() && CheckName(other) == nil {

@@ -26,7 +26,7 @@ const (
 // then the same call with another SID in its path, then the same path with another method. Anything else is not
 // near. Among these, the fewest differences decide.
 func (m Match) nearest(miss *Miss, answers []*answer, r *cassette.Request) {
-	candidates := newTarget(r).candidates(answers)
+	candidates := newSought(r).candidates(answers)
 	compared := mostAlike(r, candidates)
 	for _, a := range compared {
 		d := m.compare(a.request, r)
@@ -48,24 +48,24 @@ func (m Match) nearest(miss *Miss, answers []*answer, r *cassette.Request) {
 	miss.AtLeast = len(compared) < len(candidates) && miss.AsNear == len(compared)-1
 }
 
-// target is the request that something is to be near to.
-type target struct {
+// sought is the request that something is to be near to.
+type sought struct {
 	method, path string
 	pseudonyms   string // path, with pseudonyms for all its SIDs
 	operation    verify.Operation
 	known        bool
 }
 
-func newTarget(r *cassette.Request) *target {
+func newSought(r *cassette.Request) *sought {
 	path, _ := splitURL(r.URL)
-	t := &target{method: r.Method, path: canonicalPath(path)}
+	t := &sought{method: r.Method, path: canonicalPath(path)}
 	t.pseudonyms = pseudonyms(t.path)
 	t.operation, _, t.known = verify.FindOperation(t.method, t.path)
 	return t
 }
 
 // candidates returns the interactions that are nearest by method and path.
-func (t *target) candidates(answers []*answer) []*answer {
+func (t *sought) candidates(answers []*answer) []*answer {
 	var nearest []*answer
 	best := 0
 	for _, a := range answers {
@@ -80,7 +80,7 @@ func (t *target) candidates(answers []*answer) []*answer {
 	return nearest
 }
 
-func (t *target) closeness(recorded *cassette.Request) int {
+func (t *sought) closeness(recorded *cassette.Request) int {
 	path, _ := splitURL(recorded.URL)
 	path = canonicalPath(path)
 	samePath := path == t.path || path == t.pseudonyms
