@@ -126,8 +126,8 @@ func BenchmarkAnswer(b *testing.B) {
 	}
 }
 
-// player replays n interactions; the one that is asked for is in the middle.
-func player(b *testing.B, n int) *cassettes.Player {
+// player replays n interactions, as the program does; the one that is asked for is in the middle.
+func player(b *testing.B, n int) *cassettes.Sessions {
 	c := &cassettes.Cassette{File: "bench.yaml"}
 	first := approved(b)
 	for i := range n {
@@ -139,7 +139,8 @@ func player(b *testing.B, n int) *cassettes.Player {
 		c.Interactions = append(c.Interactions, &it)
 	}
 	policy := &redact.Policy{}
-	return &cassettes.Player{Session: cassettes.NewSession(c, policy, cassettes.Match{}, cassettes.PlayLast), Policy: policy}
+	deck := cassettes.Deck{Policy: policy, Play: cassettes.PlayLast}
+	return &cassettes.Sessions{Default: deck.Replay(c, cassettes.Match{}), Policy: policy}
 }
 
 // BenchmarkRecord measures a call with and without recording it, sync and all.
