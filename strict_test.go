@@ -94,6 +94,14 @@ func TestAStrictRunSaysWhatWasMissedAndWhatWasNotUsed(t *testing.T) {
 	}
 }
 
+func TestTheBuiltInExampleNeedNotBeUsedUp(t *testing.T) {
+	p := start(t, "replay", "--strict")
+	mustCall(t, p.url, "Status=approved")
+	if code := p.end(t, syscall.SIGTERM); code != 0 {
+		t.Errorf("exit code %d: %s", code, &p.stderr)
+	}
+}
+
 func TestTheReportOfARunIsJUnitWhereItsNameSaysSo(t *testing.T) {
 	tape := tapeOf(t, "n=1", "n=<2>")
 	type testCase struct {
