@@ -199,7 +199,11 @@ func TestACallThatAReplayWillNotFindIsSaid(t *testing.T) {
 		t.Fatal(err)
 	}
 	const said = "a replay will not find it by this request"
-	for file, want := range map[string]bool{os.DevNull: true, settings: false} {
+	ignored := filepath.Join(dir, "ignored.yaml")
+	if err := os.WriteFile(ignored, []byte("match:\n  ignore: [Note]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for file, want := range map[string]bool{os.DevNull: true, settings: false, ignored: false} {
 		tape := filepath.Join(dir, filepath.Base(file)+".tape.yaml")
 		p := start(t, "record", "--cassette", tape, "--upstream", upstream.URL, "--config", file)
 		mustCall(t, p.url, "Note=jane-doe-1234")

@@ -8,11 +8,15 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
+
+	"gopkg.in/dnaeon/go-vcr.v3/cassette"
 
 	"github.com/twilio-vcr/twilio-vcr/cassettes"
 )
@@ -149,9 +153,11 @@ func TestTheReportOfARunIsJUnitWhereItsNameSaysSo(t *testing.T) {
 }
 
 func TestAReportThatCanNotBeWrittenIsSaidAndFailsTheRun(t *testing.T) {
-	p := start(t, "replay", "--report", filepath.Join(t.TempDir(), "nowhere", "r.json"))
-	if code := p.end(t, syscall.SIGTERM); code != 1 || !strings.Contains(p.stderr.String(), "no such file or directory; name another place with --report") {
-		t.Errorf("exit code %d: %s", code, &p.stderr)
+	for _, strict := range []string{"--strict=false", "--strict"} {
+		p := start(t, "replay", strict, "--report", filepath.Join(t.TempDir(), "nowhere", "r.json"))
+		if code := p.end(t, syscall.SIGTERM); code != 1 || !strings.Contains(p.stderr.String(), "no such file or directory; name another place with --report") {
+			t.Errorf("exit code %d: %s", code, &p.stderr)
+		}
 	}
 }
 
@@ -321,33 +327,51 @@ func TestAnswersAreMarkedOnlyWhenAsked(t *testing.T) {
 	}
 }
 
-func TestOldInteractionsAreRecordedAfreshOrWarnedOf(t *testing.T) {
-	upstream, calls := echoServer(t)
-	tape := tapeOf(t, "n=1", "n=2", "n=3", "n=1")
-	text := readAll(t, tape)
-	// The first, the second and the fourth are from last year; the marks' checksums do not cover the time.
-	old := time.Now().AddDate(-1, 0, 0).UTC()
-	lines := strings.Split(text, "\n")
-	marks := 0
+// age makes the interactions with these numbers a year old. The marks' checksums do not cover the time.
+func age(t *testing.T, tape string, numbers ...int) (year string) {
+	t.Helper()
+	now := time.Now().UTC().Year()
+	lines := strings.Split(readAll(t, tape), "\n")
+	n := 0
 	for i, line := range lines {
 		if strings.Contains(line, "recorded 20") {
-			if marks != 2 {
-				lines[i] = strings.Replace(line, fmt.Sprintf("recorded %d", time.Now().UTC().Year()), fmt.Sprintf("recorded %d", old.Year()), 1)
+			if slices.Contains(numbers, n) {
+				lines[i] = strings.Replace(line, fmt.Sprintf("recorded %d", now), fmt.Sprintf("recorded %d", now-1), 1)
 			}
-			marks++
+			n++
 		}
-	}
-	if marks != 4 {
-		t.Fatalf("%d marks: %s", marks, text)
 	}
 	if err := os.WriteFile(tape, []byte(strings.Join(lines, "\n")), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	return fmt.Sprint(now - 1)
+}
+
+// formsOn returns the forms on a tape, each with the year in which it was recorded.
+func formsOn(t *testing.T, tape string) string {
+	t.Helper()
+	c, err := cassettes.Load(tape)
+	if err != nil || len(c.Notices) > 0 {
+		t.Fatal(err, c.Notices)
+	}
+	years := regexp.MustCompile(`recorded (20\d\d)`).FindAllStringSubmatch(readAll(t, tape), -1)
+	var forms []string
+	for i, it := range c.Interactions {
+		forms = append(forms, it.Request.Body+" "+years[i][1])
+	}
+	return strings.Join(forms, ", ")
+}
+
+func TestOldInteractionsAreWarnedOfOrRecordedAfresh(t *testing.T) {
+	upstream, calls := echoServer(t)
+	tape := tapeOf(t, "n=1", "n=2", "n=3", "n=1")
+	year := age(t, tape, 0, 1, 3)
+	now := fmt.Sprint(time.Now().UTC().Year())
 
 	p := start(t, "replay", "--cassette", tape, "--max-age", "720h")
 	mustCall(t, p.url, "n=1")
 	p.end(t, syscall.SIGTERM)
-	if want := tape + ": 3 of 4 interactions were recorded before "; !strings.Contains(p.stderr.String(), want) || !strings.Contains(p.stderr.String(), "interaction 0, on "+old.Format("2006-")) {
+	if want := tape + ": 3 of 4 interactions were recorded before "; !strings.Contains(p.stderr.String(), want) || !strings.Contains(p.stderr.String(), "interaction 0, on "+year+"-") {
 		t.Errorf("it does not say %s: %s", want, &p.stderr)
 	}
 
@@ -358,17 +382,74 @@ func TestOldInteractionsAreRecordedAfreshOrWarnedOf(t *testing.T) {
 	if code := p.end(t, syscall.SIGTERM); code != 0 || calls.Load() != 1 || !strings.Contains(p.stderr.String(), "2 outdated interactions were recorded afresh") {
 		t.Errorf("exit code %d, %d calls: %s", code, calls.Load(), &p.stderr)
 	}
-	c, err := cassettes.Load(tape)
-	if err != nil {
+	if got, want := formsOn(t, tape), fmt.Sprintf("n=2 %s, n=3 %s, n=1 %s", year, now, now); got != want {
+		t.Errorf("on the tape are %s, want %s", got, want)
+	}
+
+	p = start(t, "record", "--append", "--cassette", tape, "--upstream", upstream.URL, "--max-age", "720h")
+	for _, form := range []string{"n=2", "n=3", "n=2"} {
+		mustCall(t, p.url, form)
+	}
+	if code := p.end(t, syscall.SIGTERM); code != 0 || !strings.Contains(p.stderr.String(), "1 outdated interactions were recorded afresh") {
+		t.Errorf("exit code %d: %s", code, &p.stderr)
+	}
+	if got, want := formsOn(t, tape), strings.ReplaceAll("n=3 Y, n=1 Y, n=2 Y, n=3 Y, n=2 Y", "Y", now); got != want {
+		t.Errorf("on the tape are %s, want %s", got, want)
+	}
+}
+
+func TestACassetteThatDoesNotTellItsAgeIsTakenForRecent(t *testing.T) {
+	upstream, calls := echoServer(t)
+	tape := filepath.Join(t.TempDir(), "stock.yaml")
+	stock := cassette.New(strings.TrimSuffix(tape, ".yaml"))
+	stock.AddInteraction(&cassette.Interaction{Request: cassette.Request{Method: "POST", URL: "https://verify.twilio.com/v2"}, Response: cassette.Response{Code: 200, Body: "old"}})
+	if err := stock.Save(); err != nil {
 		t.Fatal(err)
 	}
-	var forms []string
-	for _, it := range c.Interactions {
-		forms = append(forms, it.Request.Body)
+	for _, mode := range []string{"replay", "auto"} {
+		p := start(t, mode, "--cassette", tape, "--max-age", "1h", "--upstream", upstream.URL)
+		req, err := http.NewRequest("POST", p.url+"/v2", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, body, err := send(req); err != nil || body != "old" {
+			t.Errorf("%s answers %s, %v", mode, body, err)
+		}
+		p.end(t, syscall.SIGTERM)
+		if !strings.Contains(p.stderr.String(), tape+": it does not say when 1 of 1 interactions were recorded, so they are taken for recent") {
+			t.Errorf("%s: it says %s", mode, &p.stderr)
+		}
 	}
-	if got := strings.Join(forms, " "); got != "n=2 n=3 n=1" || len(c.Notices) > 0 {
-		t.Errorf("on the tape are %s, %v", got, c.Notices)
+	if calls.Load() > 0 {
+		t.Error("upstream was called")
 	}
+}
+
+func TestWhatIsTheSameCanBeSetForSomeCassettes(t *testing.T) {
+	dir := t.TempDir()
+	one := tapeOf(t, "n=1&Locale=a")
+	for _, name := range []string{"lax", "exact"} {
+		text := readAll(t, one)
+		if err := os.WriteFile(filepath.Join(dir, name+".yaml"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	settings := filepath.Join(dir, "settings.yaml")
+	if err := os.WriteFile(settings, []byte("cassettes:\n  lax: {match: {ignore: [Locale]}}\n  \""+one+"\": {match: {body: off}}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, "replay", "--cassette", one, "--cassette-dir", dir, "--config", settings)
+	for _, c := range []struct {
+		session, form string
+		status        int
+	}{
+		{"/_vcr/lax", "n=1&Locale=b", 200}, {"/_vcr/lax", "n=2&Locale=a", 501}, {"/_vcr/exact", "n=1&Locale=b", 501}, {"/_vcr/exact", "Locale=a&n=1", 200}, {"", "n=3", 200},
+	} {
+		if status, body := mustCall(t, p.url+c.session, c.form); status != c.status {
+			t.Errorf("%s: %s is answered with %d %s", c.session, c.form, status, body)
+		}
+	}
+	p.end(t, syscall.SIGTERM)
 }
 
 func TestTheREADMEShowsAMissAndListsTheReasons(t *testing.T) {

@@ -44,10 +44,8 @@ func (d *Deck) Auto(file string, match Match) (*Tape, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Tape{Writer: w, Notices: c.Notices}
-	if !d.Oldest.IsZero() {
-		t.Outdated = c.Outdated(d.Oldest, d.Policy, match)
-	}
+	t := &Tape{Writer: w}
+	d.outdate(t, c, match)
 	p := d.player(c, match)
 	r := d.recorder(t, match)
 	replace := r.Added
@@ -69,10 +67,7 @@ func (d *Deck) Record(file string, match Match) (*Tape, error) {
 	case d.Append:
 		var c *Cassette
 		if t.Writer, c, err = Append(file); err == nil {
-			t.Notices = c.Notices
-			if !d.Oldest.IsZero() {
-				t.Outdated = c.Outdated(d.Oldest, d.Policy, match)
-			}
+			d.outdate(t, c, match)
 		}
 	case d.Overwrite:
 		t.Writer, err = Overwrite(file)
@@ -86,6 +81,14 @@ func (d *Deck) Record(file string, match Match) (*Tape, error) {
 	}
 	t.RoundTripper = d.recorder(t, match)
 	return t, nil
+}
+
+// outdate takes what is outdated out of c, to be recorded afresh on t, and tells what c has to notice.
+func (d *Deck) outdate(t *Tape, c *Cassette, match Match) {
+	if !d.Oldest.IsZero() {
+		t.Outdated = c.Outdated(d.Oldest, d.Policy, match)
+	}
+	t.Notices = c.Notices
 }
 
 func (d *Deck) player(c *Cassette, match Match) *Player {

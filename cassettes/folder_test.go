@@ -126,6 +126,22 @@ func TestAFolderThatIsNotThereIsSaid(t *testing.T) {
 	}
 }
 
+func TestWhatIsOnlyLookedForMakesNothing(t *testing.T) {
+	dir := t.TempDir()
+	folder, err := OpenFolder(dir, false)
+	must(t, err)
+	must(t, os.MkdirAll(filepath.Join(dir, "folder.yaml"), 0o700))
+	if _, err := folder.Load("new/login"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := folder.Load("folder"); err == nil || !strings.Contains(err.Error(), "folder.yaml: it is a folder; name a file in it") {
+		t.Errorf("got %v", err)
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
+		t.Errorf("there are %v, %v", entries, err)
+	}
+}
+
 func writeFile(t *testing.T, file, text string) {
 	t.Helper()
 	must(t, os.WriteFile(file, []byte(text), 0o600))

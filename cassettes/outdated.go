@@ -24,9 +24,10 @@ type Outdated struct {
 }
 
 // Outdated takes the interactions that were recorded before limit out of c, and returns them. Those of which it is not
-// known when they were recorded, as in a cassette of stock go-vcr, stay. A notice tells of both.
+// known when they were recorded, as in a cassette of stock go-vcr, stay, with a notice.
 func (c *Cassette) Outdated(limit time.Time, policy *redact.Policy, match Match) *Outdated {
 	o := &Outdated{file: c.File, policy: policy, match: match, numbers: map[Key][]int{}}
+	c.noticeUnknownAge()
 	old := c.recordedBefore(limit)
 	for _, i := range old {
 		key := match.unredacted(policy, c.Interactions[i].Request)
@@ -36,13 +37,17 @@ func (c *Cassette) Outdated(limit time.Time, policy *redact.Policy, match Match)
 	return o
 }
 
-// NoticeAge adds a notice of the interactions that were recorded before limit.
+// NoticeAge adds notices of the interactions that were recorded before limit, and of those of which it is not known.
 func (c *Cassette) NoticeAge(limit time.Time) {
 	if old := c.recordedBefore(limit); len(old) > 0 {
 		first := slices.MinFunc(old, func(a, b int) int { return c.times[a].Compare(c.times[b]) })
 		c.Notices = append(c.Notices, fmt.Sprintf("%s: %d of %d interactions were recorded before %s, the first, interaction %d, on %s; \"twilio-vcr auto\" with the same --max-age records them afresh",
 			c.File, len(old), len(c.Interactions), limit.Format(time.DateOnly), first, c.times[first].Format(time.DateOnly)))
 	}
+	c.noticeUnknownAge()
+}
+
+func (c *Cassette) noticeUnknownAge() {
 	unknown := 0
 	for _, at := range c.times {
 		if at.IsZero() {

@@ -1,6 +1,9 @@
 package cassettes
 
-import "testing"
+import (
+	"net/http"
+	"testing"
+)
 
 func TestAPatternMatchesPathsSegmentBySegment(t *testing.T) {
 	for _, c := range []struct {
@@ -35,6 +38,31 @@ func TestAPatternMatchesPathsSegmentBySegment(t *testing.T) {
 	for _, wrong := range []string{"", "v2/Services", "/v2/[", "/v2/\\"} {
 		if p, err := ParsePattern(wrong); err == nil {
 			t.Errorf("%q is taken for %v", wrong, p)
+		}
+	}
+}
+
+func TestACallIsAllowedByItsMethodAndItsPath(t *testing.T) {
+	var l Limits
+	for _, text := range []string{"GET /v2/**", "* /v2/Services/*/Verifications", " POST  /v2/Services "} {
+		r, err := ParseRoute(text)
+		must(t, err)
+		l.Allow = append(l.Allow, r)
+	}
+	l.Max = -1
+	for call, want := range map[[2]string]bool{
+		{"GET", "/v2/Services/VA1"}:                true,
+		{"DELETE", "/v2/Services/VA1"}:             false,
+		{"POST", "/v2/Services/VA1/Verifications"}: true,
+		{"PUT", "/v2/Services/VA1/Verifications"}:  true,
+		{"POST", "/v2/Services"}:                   true,
+		{"post", "/v2/Services"}:                   false,
+		{"GET", "/v3"}:                             false,
+	} {
+		req, err := http.NewRequest(call[0], "https://verify.twilio.com"+call[1], nil)
+		must(t, err)
+		if refusal := l.admit(req); (refusal == nil) != want {
+			t.Errorf("%v: %v", call, refusal)
 		}
 	}
 }

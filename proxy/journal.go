@@ -38,8 +38,8 @@ type Journal struct {
 	counts map[cassettes.Outcome]int
 	live   int // calls that reached upstream
 	misses []*Missed
-	alike  map[string]*Missed // those of misses, by session and text
-	untold int                // misses that are counted, but too many to be kept
+	alike  map[string]*Missed // those of misses, by their text
+	untold int                // requests that were missed when there was no room for more misses
 }
 
 // NewJournal returns a Journal that writes to log.
@@ -94,15 +94,14 @@ const maxKept = 1000
 
 // keep notes a miss for the report. Its caller holds the mutex.
 func (j *Journal) keep(e cassettes.Exchange) {
-	text := e.Session + "\n" + e.Detail
-	switch m := j.alike[text]; {
+	switch m := j.alike[e.Detail]; {
 	case m != nil:
 		m.Count++
 	case len(j.misses) == maxKept:
 		j.untold++
 	default:
 		m = &Missed{Session: e.Session, Count: 1, Text: e.Detail, Miss: e.Miss}
-		j.alike[text] = m
+		j.alike[e.Detail] = m
 		j.misses = append(j.misses, m)
 	}
 }

@@ -20,7 +20,7 @@ type Report struct {
 	Upstream int                `json:"upstream"` // calls that were sent there
 	Outcomes map[string]int     `json:"outcomes"` // how many requests had which outcome
 	Misses   []*Missed          `json:"misses"`
-	Untold   int                `json:"untold,omitempty"` // different misses that were too many to be listed
+	Untold   int                `json:"untold,omitempty"` // requests that were missed in more ways than are listed
 	Unused   []cassettes.Unused `json:"unused"`
 }
 
@@ -62,7 +62,7 @@ func (r *Report) WriteTable(w io.Writer) error {
 			fmt.Fprintf(t, "%d\t%s\t%s\n", m.Count, m.Reason, m.Text)
 		}
 		_ = t.Flush() // to memory
-		more(&b, len(r.Misses)+r.Untold-maxRows)
+		more(&b, len(r.Misses)-maxRows)
 	}
 	if len(r.Unused) > 0 {
 		fmt.Fprintln(t, "UNUSED\tINTERACTION\tREQUEST")
