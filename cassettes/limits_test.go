@@ -169,3 +169,41 @@ func TestNoFileTakesLong(t *testing.T) {
 		check(fmt.Sprintf("one field that begins with %q", text), field+"body: "+line)
 	}
 }
+
+func TestALargeCassetteIsNotReadInOnePiece(t *testing.T) {
+	large := numbered(0)
+	large.Response.Body = strings.Repeat("0123456789abcdef", 10<<20/16)
+	text := header + strings.Repeat(itemText(t, large), 7)
+	lines := strings.Count(text, "\n")
+	wrong := strings.Replace(itemText(t, numbered(1)), "code: 200", "code: s3cr3t", 1)
+	before, _, _ := strings.Cut(wrong, "s3cr3t")
+	file := filepath.Join(t.TempDir(), "c.yaml")
+	for name, c := range map[string]struct{ text, want string }{
+		"a wrong field":    {text + wrong, fmt.Sprintf("%s:%d: interaction 7: response.code is text", file, lines+1+strings.Count(before, "\n"))},
+		"a wrong line":     {text + "    - id: 7\n      request: [\n", fmt.Sprintf("%s:%d: interaction 7: it is not YAML: a value is missing", file, lines+2)},
+		"laid out oddly":   {strings.Replace(text, "interactions:", "interactions: # all", 1), file + ": it has more than 64 MiB that are not laid out as"},
+		"as it is written": {text, ""},
+	} {
+		write(t, file, c.text)
+		_, err := Load(file)
+		if c.want == "" {
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		} else if err == nil || !strings.HasPrefix(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want %s", name, err, c.want)
+		}
+	}
+}
+
+func TestNothingIsAppendedBehindTheEndOfADocument(t *testing.T) {
+	for _, end := range []string{"...\n", "... \n", "... # the end\n"} {
+		file := filepath.Join(t.TempDir(), "c.yaml")
+		text := stockText(t, 2) + end
+		write(t, file, text)
+		loadBoth(t, file, 2)
+		if _, _, err := Append(file); err == nil || !strings.Contains(err.Error(), "none can be added") || readFile(t, file) != text {
+			t.Errorf("behind %q: got %v", end, err)
+		}
+	}
+}

@@ -120,8 +120,6 @@ func (s *splitter) add(raw []byte) {
 	case s.marked && (string(line) == committed || string(line) == pending):
 		s.open, s.separator, s.separatorOffset = true, s.number, s.offset
 		s.done = string(line) == pending
-	case isDocumentMark(line):
-		s.readable = false
 	case last != nil && last.ours && !last.closed && isRecordedMark(string(line)):
 		last.at, last.sum, _ = parseRecordedMark(string(line))
 		last.closed, s.open = true, false
