@@ -51,21 +51,26 @@ func parse(text []byte) (*yaml.Node, *flaw) {
 	if bytes.HasPrefix(text, []byte("\x1f\x8b")) {
 		return nil, &flaw{0, "it is compressed with gzip", "unpack it with gunzip"}
 	}
-	lines := &lineReader{text: text}
-	d := yaml.NewDecoder(lines)
 	var doc, next yaml.Node
+	d := yaml.NewDecoder(bytes.NewReader(text))
 	switch err := d.Decode(&doc); {
 	case err == io.EOF, err == nil && doc.Content[0].Tag == "!!null":
 		return nil, &flaw{0, "it holds nothing", mendFile}
 	case err != nil:
-		return nil, lines.flaw(err)
+		return nil, syntaxFlaw(text, err)
 	}
-	end := lines.line()
 	if err := d.Decode(&next); err != io.EOF {
-		return nil, &flaw{documentMark(text, end), "another YAML document follows this line, and go-vcr reads only the first", "move its interactions to the list of the first, or to a file of their own"}
+		return nil, &flaw{documentMark(text, lastRead(text)), "another YAML document follows this line, and go-vcr reads only the first", "move its interactions to the list of the first, or to a file of their own"}
 	}
 	top := doc.Content[0]
 	return top, checkNames(top)
+}
+
+// lastRead returns the line as far as which the YAML reader must read the first document of text, or may read it.
+func lastRead(text []byte) int {
+	lines := &lineReader{text: text}
+	_ = yaml.NewDecoder(lines).Decode(&yaml.Node{}) // what comes of it is known
+	return lines.line()
 }
 
 // lineReader gives the YAML reader one line at a time, so that it is known which one it can't go on from.
@@ -90,13 +95,13 @@ func (r *lineReader) line() int {
 	return 1 + bytes.Count(r.text[:max(0, r.at-1)], []byte("\n"))
 }
 
-// flaw explains an error of the YAML reader.
-func (r *lineReader) flaw(err error) *flaw {
-	if line := lineOf(r.text, "<<<<<<< "); line > 0 {
+// syntaxFlaw explains an error of the YAML reader.
+func syntaxFlaw(text []byte, err error) *flaw {
+	if line := lineOf(text, "<<<<<<< "); line > 0 {
 		return &flaw{line, "there is a merge conflict", "resolve it"}
 	}
 	problem, mend := inWords(err)
-	f := &flaw{r.line(), "it is not YAML: " + problem, mend}
+	f := &flaw{lastRead(text), "it is not YAML: " + problem, mend}
 	if own := lineNumber.FindStringSubmatch(err.Error()); own != nil && beginsSomewhere(err) {
 		f.line, _ = strconv.Atoi(own[1])
 		if !strings.Contains(err.Error(), "end of stream") {
@@ -104,12 +109,11 @@ func (r *lineReader) flaw(err error) *flaw {
 		}
 		return f
 	}
-	if r.at == len(r.text) {
+	if len(linesOf(text, f.line)) == len(text) {
 		return f
 	}
 	for range 2 { // the reader may have looked ahead
-		var doc yaml.Node
-		err := yaml.Unmarshal(linesOf(r.text, f.line-1), &doc)
+		err := yaml.Unmarshal(linesOf(text, f.line-1), &yaml.Node{})
 		if err == nil {
 			break
 		}

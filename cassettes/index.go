@@ -64,9 +64,6 @@ func (s *Session) Add(it *cassette.Interaction) {
 
 func (s *Session) add(it *cassette.Interaction) (*answer, *track) {
 	request := it.Request // a cassette that somebody else wrote may not be redacted
-	if request.Body != "" {
-		request.Form = nil // it only repeats the body
-	}
 	key, _ := s.match.redacted(s.policy, &request)
 	t := s.tracks[key]
 	if t == nil {

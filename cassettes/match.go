@@ -104,6 +104,7 @@ func (m Match) pairs(all []pair) []pair {
 
 // redacted redacts r in place, but for what no comparison needs, and returns its key and what was found in it.
 func (m Match) redacted(policy *redact.Policy, r *cassette.Request) (Key, *redact.Found) {
+	r.Form = bodyForm(r)
 	found := policy.Request(r, m.headers...)
 	return m.Key(r), found
 }
