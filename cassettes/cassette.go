@@ -7,6 +7,8 @@
 //	replay       Player
 //	auto         Player, whose Miss is a Recorder
 //	passthrough  Passthrough
+//
+// A Deck makes these for a cassette, as a Tape; Sessions give each request to the Tape of its session.
 package cassettes
 
 import (
