@@ -285,7 +285,7 @@ func TestTheSecondWriterIsRefused(t *testing.T) {
 	for _, args := range [][]string{{"record", "--append"}, {"record", "--overwrite"}, {"auto"}} {
 		out, err := exec.Command("twilio-vcr", append(args, "--cassette", tape, "--listen", "127.0.0.1:0")...).CombinedOutput()
 		var exit *exec.ExitError
-		if want := "twilio-vcr: another process is recording to " + tape + ": stop it, or record to another file\n"; !errors.As(err, &exit) || exit.ExitCode() != 1 || string(out) != want {
+		if want := "twilio-vcr: another process or session is recording to " + tape + ": stop it, or record to another file\n"; !errors.As(err, &exit) || exit.ExitCode() != 1 || string(out) != want {
 			t.Errorf("%v: %v %s", args, err, out)
 		}
 	}

@@ -342,7 +342,7 @@ func TestNothingIsSentForAnUpdateThatCanNotBeWritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Check(t.Context(), file); err == nil || !strings.Contains(err.Error(), "another process is recording to "+file) {
+	if _, err := c.Check(t.Context(), file); err == nil || !strings.Contains(err.Error(), "another process or session is recording to "+file) {
 		t.Errorf("got %v", err)
 	}
 	if _, err := w.Close(); err != nil {

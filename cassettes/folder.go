@@ -81,7 +81,7 @@ func CheckName(name string) error {
 		case strings.ContainsFunc(part, func(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' }):
 			return errors.New("it has a control character")
 		case device.MatchString(part):
-			return errors.New("Windows keeps a part of it for a device")
+			return errors.New("a part of it is a device on Windows")
 		}
 	}
 	return nil

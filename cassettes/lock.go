@@ -27,7 +27,7 @@ func lockCassette(file string) (*lock, error) {
 			return nil, fmt.Errorf("lock the cassette %s: %w; make its folder writable, or name another place with --cassette", file, err)
 		}
 		if !ok {
-			return nil, fmt.Errorf("another process is recording to %s: stop it, or record to another file", file)
+			return nil, fmt.Errorf("another process or session is recording to %s: stop it, or record to another file", file)
 		}
 		if l.inPlace() {
 			return l, nil

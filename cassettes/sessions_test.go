@@ -330,7 +330,7 @@ func TestARecordingSessionThatCanNotBeOpenedIsRefusedBeforeUpstreamIsCalled(t *t
 	must(t, err)
 	defer held.Close()
 	for name, want := range map[string]string{
-		"held":  "the call was not sent (unusable-cassette): the session held can't be used; another process is recording to " + dir + "/held.yaml: stop it, or record to another file",
+		"held":  "the call was not sent (unusable-cassette): the session held can't be used; another process or session is recording to " + dir + "/held.yaml: stop it, or record to another file",
 		"":      "the call was not sent (no-session): the request names no session; ",
 		"../up": "the call was not sent (bad-session): ",
 	} {

@@ -242,7 +242,7 @@ func TestOnlyOneWriterAtATime(t *testing.T) {
 		"Overwrite": func() error { _, err := Overwrite(file); return err },
 		"Create":    func() error { _, err := Create(file); return err },
 	} {
-		if err := open(); err == nil || !strings.Contains(err.Error(), "another process is recording to "+file) {
+		if err := open(); err == nil || !strings.Contains(err.Error(), "another process or session is recording to "+file) {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
