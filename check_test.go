@@ -21,7 +21,7 @@ import (
 func checkTape(t *testing.T, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	var out, err bytes.Buffer
-	code = run(t.Context(), append([]string{"twilio-vcr", "cassette", "check"}, args...), &out, &err)
+	code = program(t.Context(), append([]string{"twilio-vcr", "cassette", "check"}, args...), &out, &err)
 	return out.String(), err.String(), code
 }
 

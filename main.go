@@ -11,23 +11,18 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"math"
-	"net/http"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"slices"
 	"syscall"
-	"time"
 
 	"github.com/urfave/cli/v2"
-	"go.uber.org/zap"
 
 	"github.com/twilio-vcr/twilio-vcr/cassettes"
 	"github.com/twilio-vcr/twilio-vcr/cassettes/redact"
 	"github.com/twilio-vcr/twilio-vcr/config"
 	"github.com/twilio-vcr/twilio-vcr/proxy"
-	"github.com/twilio-vcr/twilio-vcr/proxy/fault"
+	"github.com/twilio-vcr/twilio-vcr/proxy/run"
 )
 
 const version = "0.1.0"
@@ -54,11 +49,11 @@ func main() {
 	log.SetOutput(io.Discard)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
-	os.Exit(run(ctx, os.Args, os.Stdout, os.Stderr))
+	os.Exit(program(ctx, os.Args, os.Stdout, os.Stderr))
 }
 
-// run is the program without its process: it returns the exit code.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+// program is what main does, without its process: it returns the exit code.
+func program(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	app := newApp(stdout, stderr)
 	err := app.RunContext(ctx, flagsFirst(app, args))
 	if err == nil {
@@ -105,7 +100,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		Version:               version,
 		Writer:                stdout,
 		ErrWriter:             stderr,
-		ExitErrHandler:        func(*cli.Context, error) {}, // run decides
+		ExitErrHandler:        func(*cli.Context, error) {}, // program decides
 		OnUsageError:          usageError,
 		HideHelpCommand:       true,
 
@@ -206,58 +201,44 @@ func serve(c *cli.Context, mode config.Mode) error {
 		return codedError{err, exitUsage}
 	}
 	logger := proxy.NewLogger(cfg.LogFormat, cfg.LogLevel, c.App.ErrWriter)
-	journal := proxy.NewJournal(logger)
-	report := cassettes.Report{Tell: journal.Tell, Mark: cfg.Mark}
-	sessions, err := open(cfg, report, logger)
+	r, err := run.New(cfg, logger)
 	if err != nil {
 		return err
 	}
 	l, err := proxy.Listen(cfg.Listen)
 	if err != nil {
-		return errors.Join(err, sessions.Close())
+		return errors.Join(err, r.Close())
 	}
 	if !cfg.IsLoopback() {
 		logger.Warn("other machines can reach this proxy, and send calls through it; listen on 127.0.0.1 unless they must")
 	}
-	var transport http.RoundTripper = sessions
-	if len(cfg.Faults) > 0 {
-		transport = &fault.Injector{Next: sessions, Rules: cfg.Faults, Seed: cfg.Seed, Policy: cfg.Redact, Report: report}
-	}
 	fmt.Fprintf(c.App.Writer, "ready http://%s\n", l.Addr())
-	err = proxy.Serve(c.Context, l, proxy.New(transport, cfg.Upstream, cfg.Redact, journal), journal)
-	return account(c, cfg, journal, sessions, err)
+	err = proxy.Serve(c.Context, l, r.Handler, r.Journal)
+	report, lost := r.End()
+	return ended(c, cfg, report, errors.Join(err, lost))
 }
 
-// account ends a run: it closes the cassettes and says what came of it. Err is how the run itself has ended.
-func account(c *cli.Context, cfg *config.Config, journal *proxy.Journal, sessions *cassettes.Sessions, err error) error {
-	var unused []cassettes.Unused
-	if cfg.Strict || cfg.Report != "" {
-		var failed error
-		unused, failed = sessions.Unused()
-		err = errors.Join(err, failed)
-	}
-	err = errors.Join(err, sessions.Close())
-	journal.Summarize()
-	account := journal.Report(string(cfg.Mode), cfg.Strict, unused)
+// ended tells what came of a run that has ended with err, and returns how the program ends.
+func ended(c *cli.Context, cfg *config.Config, report *proxy.Report, err error) error {
 	var unsaved error
 	if cfg.Report != "" {
-		unsaved = account.Save(cfg.Report)
-	}
-	if n := journal.Count(cassettes.Unrecorded); err == nil && n > 0 {
-		err = fmt.Errorf("the recording is not complete: %d answered calls are not on the tape; the log says why", n)
+		unsaved = report.Save(cfg.Report)
 	}
 	if cfg.Strict {
-		unsaved = errors.Join(unsaved, account.WriteTable(c.App.ErrWriter))
+		unsaved = errors.Join(unsaved, report.WriteTable(c.App.ErrWriter))
 	}
-	switch {
+	switch n := report.Unrecorded(); {
+	case err == nil && n > 0:
+		err = fmt.Errorf("the recording is not complete: %d answered calls are not on the tape; the log says why", n)
+		fallthrough
 	case err != nil && (cfg.Mode == config.Record || cfg.Mode == config.Auto):
 		return codedError{errors.Join(err, unsaved), exitIncomplete}
 	case err != nil || unsaved != nil || !cfg.Strict:
 		return errors.Join(err, unsaved)
-	case account.Missed() > 0:
-		return codedError{fmt.Errorf("strict: requests that nothing on the tape answers: %d; interactions that were not used: %d", account.Missed(), len(unused)), exitMissed}
-	case len(unused) > 0:
-		return codedError{fmt.Errorf("strict: interactions that were not used: %d; use them, or take them off the tape", len(unused)), exitUnused}
+	case report.Missed() > 0:
+		return codedError{fmt.Errorf("strict: requests that nothing on the tape answers: %d; interactions that were not used: %d", report.Missed(), len(report.Unused)), exitMissed}
+	case len(report.Unused) > 0:
+		return codedError{fmt.Errorf("strict: interactions that were not used: %d; use them, or take them off the tape", len(report.Unused)), exitUnused}
 	}
 	return nil
 }
@@ -415,83 +396,4 @@ func flagsFirst(app *cli.App, args []string) []string {
 		}
 	}
 	return args
-}
-
-// open opens the cassettes, and picks how the mode makes tapes. Nothing below asks which mode it is.
-func open(cfg *config.Config, report cassettes.Report, logger *zap.Logger) (*cassettes.Sessions, error) {
-	s := &cassettes.Sessions{Policy: cfg.Redact, Report: report, Live: cfg.Mode != config.Replay, Notify: func(n string) { logger.Warn(n) }}
-	if cfg.Mode == config.Passthrough {
-		s.Default = &cassettes.Tape{RoundTripper: &cassettes.Passthrough{Upstream: proxy.NewUpstream(), Policy: cfg.Redact, Report: report}}
-		s.Open = func(string) (*cassettes.Tape, error) { return s.Default, nil }
-		return s, nil
-	}
-	deck := newDeck(cfg, report)
-	record := deck.Record
-	if cfg.Mode == config.Auto {
-		record = deck.Auto
-	}
-	var err error
-	if cfg.Folder != "" {
-		if s.Folder, err = cassettes.OpenFolder(cfg.Folder, s.Live); err != nil {
-			return nil, err
-		}
-		s.Open = func(name string) (*cassettes.Tape, error) {
-			if !s.Live {
-				return replay(deck, cfg.MatchFor(name), func() (*cassettes.Cassette, error) { return s.Folder.Load(name) })
-			}
-			file, err := s.Folder.File(name, true)
-			if err != nil {
-				return nil, err
-			}
-			return record(file, cfg.MatchFor(name))
-		}
-	}
-	switch match := cfg.MatchFor(cfg.Cassette); {
-	case s.Live && cfg.Cassette != "":
-		s.Default, err = record(cfg.Cassette, match)
-	case cfg.Cassette != "":
-		limitMemory(cfg.Cassette)
-		s.Default, err = replay(deck, match, func() (*cassettes.Cassette, error) { return cassettes.Load(cfg.Cassette) })
-	case s.Folder == nil:
-		s.Default, err = replay(deck, match, cassettes.Example)
-	}
-	if err == nil && s.Default != nil {
-		for _, notice := range s.Default.Notices {
-			logger.Warn(notice)
-		}
-	}
-	return s, err
-}
-
-// newDeck has what the tapes of a run have in common.
-func newDeck(cfg *config.Config, report cassettes.Report) *cassettes.Deck {
-	d := &cassettes.Deck{
-		Policy: cfg.Redact, Report: report, Play: cassettes.Play(cfg.Play), Latency: cfg.Latency, Seed: cfg.Seed,
-		Limits: &cassettes.Limits{Allow: cfg.Allow, Max: cfg.MaxLive}, Skip: cfg.Skip, Append: cfg.Append, Overwrite: cfg.Overwrite,
-	}
-	if cfg.Mode != config.Replay { // which has no network code
-		d.Upstream = proxy.NewUpstream()
-	}
-	if cfg.MaxAge > 0 {
-		d.Oldest = time.Now().Add(-cfg.MaxAge)
-	}
-	return d
-}
-
-func replay(deck *cassettes.Deck, match cassettes.Match, load func() (*cassettes.Cassette, error)) (*cassettes.Tape, error) {
-	c, err := load()
-	if err != nil {
-		return nil, err
-	}
-	return deck.Replay(c, match), nil
-}
-
-// limitMemory keeps a run with a large cassette below three times its size, where the garbage collector
-// would let it grow to four, unless GOMEMLIMIT says otherwise. What it needs is two times the size.
-func limitMemory(cassette string) {
-	const large = 64 << 20
-	info, err := os.Stat(cassette)
-	if err == nil && info.Size() > large && debug.SetMemoryLimit(-1) == math.MaxInt64 {
-		debug.SetMemoryLimit(info.Size() / 10 * 27)
-	}
 }

@@ -49,6 +49,9 @@ func (j *Journal) Report(mode string, strict bool, unused []cassettes.Unused) *R
 // Missed returns how many requests nothing on a tape has answered.
 func (r *Report) Missed() int { return r.Outcomes[string(cassettes.Missed)] }
 
+// Unrecorded returns how many calls were answered that are not on a tape, and should be.
+func (r *Report) Unrecorded() int { return r.Outcomes[string(cassettes.Unrecorded)] }
+
 // maxRows is how many rows of each kind the table has.
 const maxRows = 50
 
