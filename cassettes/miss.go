@@ -45,7 +45,8 @@ type Miss struct {
 	Nearest     int          `json:"nearest"`               // the number of the nearest interaction, or -1
 	AsNear      int          `json:"as_near,omitempty"`     // how many others are as near
 	AtLeast     bool         `json:"at_least,omitempty"`    // there may be more than AsNear
-	Differences []Difference `json:"differences,omitempty"` // between the nearest interaction and the request
+	Differences []Difference `json:"differences,omitempty"` // between the nearest interaction and the request, maxDifferences at most
+	More        int          `json:"more,omitempty"`        // how many differences there are beside these
 	Problem     string       `json:"problem,omitempty"`     // what is to be said where there is nothing to compare
 	Breaches    []string     `json:"breaches,omitempty"`    // of the API's contract, by the request
 	Mend        string       `json:"mend"`                  // what helps
@@ -58,8 +59,12 @@ type Difference struct {
 	Got      []string `json:"got"`      // nil if there is none
 }
 
-// maxTold is how many differences the text of a miss lists.
-const maxTold = 8
+// maxTold is how many differences the text of a miss lists, maxDifferences how many there are at most. A value is cut
+// to so many bytes in the text, and to so many in all.
+const (
+	maxTold, maxDifferences = 8, 100
+	toldBytes, keptBytes    = 60, 1000
+)
 
 // String returns the whole explanation as one sentence.
 func (m *Miss) String() string {
@@ -75,7 +80,7 @@ func (m *Miss) String() string {
 	for _, d := range m.Differences[:min(len(m.Differences), maxTold)] {
 		told = append(told, d.String())
 	}
-	if more := len(m.Differences) - maxTold; more > 0 {
+	if more := len(m.Differences) + m.More - maxTold; more > 0 {
 		told = append(told, fmt.Sprintf("%d more differences", more))
 	}
 	return m.sentence(fmt.Sprintf("%snearest is interaction %d%s: %s", unanswered, m.Nearest, m.ties(), strings.Join(told, "; ")))
@@ -120,7 +125,7 @@ func (d Difference) quote(values, others []string) string {
 		if i < len(others) {
 			other = others[i]
 		}
-		if v = excerpt(v, other); !strings.HasPrefix(d.Place, "JSON ") {
+		if v = excerpt(v, other, toldBytes); !strings.HasPrefix(d.Place, "JSON ") {
 			v = strconv.Quote(v)
 		}
 		quoted = append(quoted, v)
@@ -129,11 +134,11 @@ func (d Difference) quote(values, others []string) string {
 }
 
 // quote returns a value for a message, a long one cut.
-func quote(value string) string { return strconv.Quote(excerpt(value, "")) }
+func quote(value string) string { return strconv.Quote(excerpt(value, "", toldBytes)) }
 
-// excerpt returns at most 60 bytes of s, from shortly before it differs from other.
-func excerpt(s, other string) string {
-	const length, before = 60, 20
+// excerpt returns at most so many bytes of s, from shortly before it differs from other.
+func excerpt(s, other string, length int) string {
+	before := length / 3
 	if len(s) <= length {
 		return s
 	}
@@ -178,6 +183,30 @@ func (s *Session) explain(r *cassette.Request, key Key) *Miss {
 	}
 	m.Mend = m.mend()
 	return m
+}
+
+// cut limits what m takes of memory: bodies are long.
+func (m *Miss) cut() {
+	if more := len(m.Differences) - maxDifferences; more > 0 {
+		m.Differences, m.More = m.Differences[:maxDifferences:maxDifferences], more
+	}
+	for i := range m.Differences {
+		d := &m.Differences[i]
+		d.Recorded, d.Got = excerpts(d.Recorded, d.Got), excerpts(d.Got, d.Recorded)
+	}
+}
+
+// excerpts returns at most maxDifferences of values, cut where they differ from others.
+func excerpts(values, others []string) []string {
+	var all []string
+	for i, v := range values[:min(len(values), maxDifferences)] {
+		other := ""
+		if i < len(others) {
+			other = others[i]
+		}
+		all = append(all, strings.Clone(excerpt(v, other, keptBytes)))
+	}
+	return all
 }
 
 // mend says what helps.

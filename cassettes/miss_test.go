@@ -215,6 +215,27 @@ func TestTheNearestOfManyIsFound(t *testing.T) {
 	}
 }
 
+func TestAMissOfLongBodiesTakesLittleMemory(t *testing.T) {
+	long := strings.Repeat(`"a long text", `, 100_000)
+	c := &Cassette{}
+	for i := range 5 {
+		r := request("POST", "/json", "application/json", fmt.Sprintf(`{"list": [%s%d], "text": "%s recorded"}`, long, i, strings.Repeat("x", 1<<20)))
+		c.Interactions = append(c.Interactions, &cassette.Interaction{ID: i, Request: *r, Response: cassette.Response{Code: 200}})
+	}
+	s := NewSession(c, &redact.Policy{}, Match{}, PlayOnce)
+	r := request("POST", "/json", "application/json", fmt.Sprintf(`{"list": [%s], "text": "%s got"}`, strings.Repeat("1, ", 100_000)+"1", strings.Repeat("x", 1<<20)))
+	m := s.explain(r, s.match.Key(r))
+	text, err := json.Marshal(m)
+	if err != nil || len(text) > 100_000 || len(m.Differences) != maxDifferences || m.More != 100_002-maxDifferences || !strings.Contains(m.String(), fmt.Sprintf("; %d more differences; ", 100_002-maxTold)) {
+		t.Errorf("%d differences and %d more, %d bytes: %s", len(m.Differences), m.More, len(text), m)
+	}
+	r = request("POST", "/json", "application/json", strings.Replace(c.Interactions[0].Request.Body, " recorded", " got", 1))
+	m = s.explain(r, s.match.Key(r))
+	if m.Nearest != 0 || !m.AtLeast || len(m.Differences) != 1 || len(m.Differences[0].Got[0]) > keptBytes+10 || !strings.Contains(m.String(), `recorded …xxxxxxxxxxxxxxxxxxxx`) || !strings.Contains(m.String(), `x got"`) {
+		t.Errorf("got %s", m)
+	}
+}
+
 func BenchmarkMiss(b *testing.B) {
 	const n = 100_000
 	s := NewSession(manyAnswers(n), &redact.Policy{}, Match{}, PlayOnce)

@@ -15,11 +15,12 @@ import (
 	"github.com/twilio-vcr/twilio-vcr/cassettes/verify"
 )
 
-// The work of a miss is bounded: so many interactions are compared field by field, and so many bytes of bodies are
-// looked at to choose them.
+// The work of a miss is bounded: so many interactions and bytes of bodies are compared field by field, and so many
+// bytes are looked at to choose them.
 const (
-	maxCompared = 200
-	maxSearched = 32 << 20
+	maxCompared      = 200
+	maxComparedBytes = 2 << 20
+	maxSearched      = 32 << 20
 )
 
 // nearest completes m with the interaction that is most like r. Nearer than all else is the same method and path,
@@ -27,7 +28,7 @@ const (
 // near. Among these, the fewest differences decide.
 func (m Match) nearest(miss *Miss, answers []*answer, r *cassette.Request) {
 	candidates := newSought(r).candidates(answers)
-	compared := mostAlike(r, candidates)
+	compared := affordable(r, mostAlike(r, candidates))
 	for _, a := range compared {
 		d := m.compare(a.request, r)
 		if len(d) == 0 { // such as JSON with two members of one name
@@ -45,6 +46,7 @@ func (m Match) nearest(miss *Miss, answers []*answer, r *cassette.Request) {
 		return
 	}
 	miss.Reason = reasonFor(miss.Differences)
+	miss.cut()
 	miss.AtLeast = len(compared) < len(candidates) && miss.AsNear == len(compared)-1
 }
 
@@ -143,6 +145,17 @@ func mostAlike(r *cassette.Request, candidates []*answer) []*answer {
 	slices.Reverse(shared)
 	all := slices.Concat(shared...)
 	return all[:maxCompared]
+}
+
+// affordable returns the first of candidates whose bodies are not too long to be compared with that of r, one at least.
+func affordable(r *cassette.Request, candidates []*answer) []*answer {
+	bytes := 0
+	for i, a := range candidates {
+		if bytes += len(r.Body) + len(a.request.Body); bytes > maxComparedBytes && i > 0 {
+			return candidates[:i]
+		}
+	}
+	return candidates
 }
 
 // compare lists what differs between two requests, field by field. With another method nothing else is compared.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -167,6 +168,44 @@ func TestAnIdleSessionGivesItsMemoryBackAndGoesOnWhereItWas(t *testing.T) {
 		}
 		must(t, s.Close())
 	}
+}
+
+func TestTheMemoryOfIdleSessionsIsFree(t *testing.T) {
+	const sessions = 20
+	dir := t.TempDir()
+	for i := range sessions {
+		c := numbered(0)
+		c.Request = *request("POST", "https://verify.twilio.com/v2/x", formMedia, "n=0")
+		c.Response.Body = strings.Repeat("x", 1<<20)
+		w, err := Create(filepath.Join(dir, fmt.Sprintf("s%d.yaml", i)))
+		must(t, err)
+		if _, err := w.Append(c, func(string) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, _ := replaying(t, dir, PlayLast)
+	s.Idle = time.Hour
+	heap := func() int64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	before := heap()
+	for i := range sessions {
+		ask(t, s, fmt.Sprintf("s%d", i), "n=0")
+	}
+	loaded := heap() - before
+	for _, e := range s.open {
+		s.putAway(e)
+	}
+	if left := heap() - before; loaded < sessions<<20 || left > loaded/10 {
+		t.Errorf("of %d KiB, %d are still held", loaded>>10, left>>10)
+	}
+	must(t, s.Close())
 }
 
 func TestASessionIsPutAwayByTheClockAndNotWhileItAnswers(t *testing.T) {
