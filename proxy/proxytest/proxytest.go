@@ -153,7 +153,6 @@ func (p *toProxy) RoundTrip(req *http.Request) (*http.Response, error) {
 		return p.next.RoundTrip(req)
 	case strings.EqualFold(host, verify.Host), strings.EqualFold(host, p.upstream.Hostname()):
 		out := req.Clone(req.Context())
-		out.Host = req.URL.Host
 		out.URL.Scheme, out.URL.Host = p.proxy.Scheme, p.proxy.Host
 		return p.next.RoundTrip(out)
 	default:

@@ -117,8 +117,8 @@ func recorded(t *testing.T) string {
 				}
 			}
 		})
-		if inner.Failed() {
-			t.Fatal(inner.errors)
+		if inner.Failed() || !strings.Contains(inner.log.String(), "\trecorded\t") {
+			t.Fatal(inner.errors, &inner.log)
 		}
 	}
 	t.Setenv("TWILIO_VCR_UPSTREAM", "")
