@@ -17,11 +17,14 @@ var errTooLong = verify.Errorf(http.StatusRequestEntityTooLarge,
 // guard returns why r may not come in, or nil. The proxy is for the programs on this machine: a web page
 // that the same machine looks at must not reach it, neither by a name that its owner points here (DNS
 // rebinding) nor by sending forms across sites (CSRF).
-func (h *handler) guard(r *http.Request) *verify.Error {
+func (h *Handler) guard(r *http.Request) *verify.Error {
 	host := hostname(r.Host)
+	if t := tunnelOf(r.Context()); t != nil {
+		if why := t.misdirected(r); why != nil {
+			return why
+		}
+	}
 	switch {
-	case r.Method == http.MethodConnect:
-		return verify.Errorf(http.StatusNotImplemented, "CONNECT is not supported; give the SDK the proxy as its base URL")
 	case !isOwnName(host) && !h.isUpstreamName(host):
 		return verify.Errorf(http.StatusForbidden, "the Host header names neither this proxy nor upstream %s", h.upstream.Host)
 	case isCrossSite(r):
@@ -34,7 +37,7 @@ func (h *handler) guard(r *http.Request) *verify.Error {
 
 // isUpstreamName reports whether host is upstream's, or the API's own in any region.
 // Source: https://www.twilio.com/docs/global-infrastructure/understanding-twilio-regions
-func (h *handler) isUpstreamName(host string) bool {
+func (h *Handler) isUpstreamName(host string) bool {
 	return strings.EqualFold(host, h.upstream.Hostname()) || strings.EqualFold(host, verify.Host) ||
 		strings.HasPrefix(strings.ToLower(host), "verify.") && strings.HasSuffix(strings.ToLower(host), ".twilio.com")
 }

@@ -29,18 +29,24 @@ const headerPrefix = "X-Vcr-"
 // have sent.
 var forwarding = []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"}
 
-// handler is the proxy's front door.
-type handler struct {
+// Handler is the proxy's front doors: a base URL, and CONNECT if there is a Certifier. Its exported fields must not be
+// changed once it serves.
+type Handler struct {
+	Certifier Certifier // of what stands in for upstream in tunnels; nil if CONNECT is not answered
+	Tunnel    []string  // hosts beside upstream to which tunnels are let through unseen
+	Offline   bool      // nothing is let through, whatever Tunnel says
+
 	upstream *url.URL
 	policy   *redact.Policy
 	journal  *Journal
 	proxy    *httputil.ReverseProxy
+	tunnels  *tunnels
 }
 
 // New returns the proxy for upstream whose mode is transport. Each exchange is told to journal: by the
 // transport, or here if it never gets that far.
-func New(transport http.RoundTripper, upstream *url.URL, policy *redact.Policy, journal *Journal) http.Handler {
-	h := &handler{upstream: upstream, policy: policy, journal: journal}
+func New(transport http.RoundTripper, upstream *url.URL, policy *redact.Policy, journal *Journal) *Handler {
+	h := &Handler{upstream: upstream, policy: policy, journal: journal, tunnels: newTunnels()}
 	h.proxy = &httputil.ReverseProxy{
 		Rewrite:      h.rewrite,
 		Transport:    transport,
@@ -51,9 +57,14 @@ func New(transport http.RoundTripper, upstream *url.URL, policy *redact.Policy, 
 	return h
 }
 
-func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodConnect {
+		h.connect(w, r)
+		return
+	}
 	defer drain(r, r.Body)
-	if why := h.guard(r); why != nil {
+	why := h.guard(r)
+	if why != nil {
 		h.refuse(w, r, why)
 		return
 	}
@@ -85,9 +96,9 @@ func drain(r *http.Request, body io.Reader) {
 
 // rewrite aims a request at upstream and undoes what ReverseProxy has changed in it: the query, which it
 // takes bad parts out of, and the forwarding headers.
-func (h *handler) rewrite(r *httputil.ProxyRequest) {
+func (h *Handler) rewrite(r *httputil.ProxyRequest) {
 	r.Out.URL.RawQuery = r.In.URL.RawQuery
-	r.SetURL(h.upstream)
+	r.SetURL(h.target(r.In))
 	if r.In.URL.Path == "*" { // of OPTIONS; it is no path to join (RFC 9110, section 9.3.7)
 		r.Out.URL.Path, r.Out.URL.RawPath = "*", ""
 	}
@@ -110,9 +121,21 @@ func (h *handler) rewrite(r *httputil.ProxyRequest) {
 	}
 }
 
+// target returns where a request goes: upstream, or where that is Twilio itself, the regional host that a tunnel
+// leads to.
+func (h *Handler) target(r *http.Request) *url.URL {
+	t := tunnelOf(r.Context())
+	if t == nil || !strings.EqualFold(h.upstream.Host, verify.Host) {
+		return h.upstream
+	}
+	u := *h.upstream
+	u.Host = t.host
+	return &u
+}
+
 // fail answers a request for which the transport has no answer: its body could not be read, or its connection is
 // to be cut.
-func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
+func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	var tooLong *http.MaxBytesError
 	switch {
 	case errors.Is(err, fault.ErrDropped):
@@ -127,7 +150,7 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 // refuse answers a request that goes no further.
-func (h *handler) refuse(w http.ResponseWriter, r *http.Request, why *verify.Error) {
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, why *verify.Error) {
 	e := cassettes.NewExchange(h.policy, r)
 	e.Outcome, e.Status, e.Detail = cassettes.Refused, why.Status, why.Message
 	h.journal.Tell(e)

@@ -33,34 +33,62 @@ func Listen(address string) (net.Listener, error) {
 	return l, nil
 }
 
-// Serve answers requests on l with h until ctx ends. Then it takes no more, and waits for the calls in
-// flight; it returns ErrCutOff if they have not finished after 10 s. What is no HTTP it tells to journal.
+// Serve answers requests on l with h until ctx ends, those inside of h's tunnels too if it is a Handler. Then it takes no
+// more, and waits for the calls in flight; it returns ErrCutOff if they have not finished after 10 s. What is no HTTP
+// it tells to journal.
 func Serve(ctx context.Context, l net.Listener, h http.Handler, journal *Journal) error {
-	s := &http.Server{
-		Handler:           h,
-		ErrorLog:          journal.errorLog(),
-		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       time.Minute,
-		WriteTimeout:      cassettes.MaxWait + time.Minute, // which an upstream call takes at most
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
-		// OPTIONS * goes the way of all requests.
-		DisableGeneralOptionsHandler: true,
+	servers := map[*http.Server]net.Listener{newServer(h, journal): explainingListener{l, journal}}
+	if doors, ok := h.(*Handler); ok {
+		inner := newServer(h, journal)
+		inner.ConnContext = inTunnel
+		inner.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}} // for HTTP/2; tunnels have their own
+		servers[inner] = doors.tunnels
 	}
-	served := make(chan error, 1)
-	go func() { served <- s.Serve(explainingListener{l, journal}) }()
+	served := make(chan error, len(servers))
+	for s, l := range servers {
+		go func() { served <- s.Serve(l) }()
+	}
 	select {
 	case err := <-served:
+		for s := range servers {
+			_ = s.Close()
+		}
 		return fmt.Errorf("serve on %s: %w", l.Addr(), err)
 	case <-ctx.Done():
 	}
 	wait, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
-	if err := s.Shutdown(wait); err != nil {
-		_ = s.Close() // it can only repeat that there are connections
-		return ErrCutOff
+	cut := make(chan bool, len(servers))
+	for s := range servers {
+		go func() {
+			err := s.Shutdown(wait)
+			if err != nil {
+				_ = s.Close() // it can only repeat that there are connections
+			}
+			cut <- err != nil
+		}()
 	}
-	return nil
+	var cutOff error
+	for range servers {
+		if <-cut {
+			cutOff = ErrCutOff
+		}
+	}
+	return cutOff
+}
+
+func newServer(h http.Handler, journal *Journal) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ErrorLog:          journal.errorLog(),
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       time.Minute,
+		WriteTimeout:      cassettes.MaxWait + time.Minute, // an upstream call takes a minute at most
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		// OPTIONS * goes the way of all requests.
+		DisableGeneralOptionsHandler: true,
+	}
 }
 
 // NewUpstream returns the HTTP client side: connections are kept for all callers, TLS is verified, no

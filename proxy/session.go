@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/twilio-vcr/twilio-vcr/cassettes"
@@ -21,22 +22,28 @@ var version = regexp.MustCompile(`^(v[0-9]+|\d{4}-\d\d-\d\d)$`)
 //	X-Vcr-Cassette: auth/login
 //	/_vcr/auth/login/v2/Services/...   the name ends before the version of the API
 //	/_vcr/auth%2Flogin/...             or is one segment
+//	http://NAME@127.0.0.1:4010         the user name for the proxy, of a CONNECT or an absolute URL
 func withSession(r *http.Request) (*http.Request, *verify.Error) {
-	values := r.Header[cassettes.SessionHeader]
 	name, rest, prefixed := cutSession(r.URL.EscapedPath())
-	switch {
-	case len(values) == 0 && !prefixed:
-		return r, nil
-	case prefixed && name == "":
+	if prefixed && name == "" {
 		return nil, verify.Errorf(http.StatusBadRequest, "the path names no session after %s; write %sNAME/v2/...", sessionPrefix, sessionPrefix)
-	case len(values) > 1, prefixed && len(values) == 1 && values[0] != name:
-		return nil, verify.Errorf(http.StatusBadRequest, "the request names two sessions; send one %s, or one name in the path", cassettes.SessionHeader)
-	case !prefixed:
-		name = values[0]
+	}
+	names := append(slices.Clone(r.Header[cassettes.SessionHeader]), name)
+	if t := tunnelOf(r.Context()); t != nil {
+		names = append(names, t.session)
+	} else if r.URL.IsAbs() {
+		names = append(names, proxyUser(r))
+	}
+	names = slices.DeleteFunc(names, func(n string) bool { return n == "" })
+	if len(slices.Compact(slices.Clone(names))) > 1 || len(r.Header[cassettes.SessionHeader]) > 1 {
+		return nil, verify.Errorf(http.StatusBadRequest, "the request names two sessions; name one, by %s, the path or the proxy's user name", cassettes.SessionHeader)
+	}
+	if len(names) == 0 && !prefixed {
+		return r, nil
 	}
 	out := r
-	if name != "" {
-		out = r.WithContext(cassettes.WithSession(r.Context(), name))
+	if len(names) > 0 {
+		out = r.WithContext(cassettes.WithSession(r.Context(), names[0]))
 	}
 	if prefixed {
 		u := *r.URL
