@@ -57,7 +57,6 @@ func (h *Handler) connect(w http.ResponseWriter, r *http.Request) {
 	}
 	early := make([]byte, buffered.Reader.Buffered())
 	_, _ = io.ReadFull(buffered, early) // they are there
-	_ = conn.SetDeadline(time.Time{})   // those of the server for this request
 	t := &tunnel{Conn: conn, early: io.MultiReader(bytes.NewReader(early), conn), host: host, session: proxyUser(r)}
 	if _, err := io.WriteString(conn, "HTTP/1.1 200 Connection established\r\n\r\n"); err != nil {
 		_ = conn.Close() // the client has gone away
@@ -94,8 +93,6 @@ func (h *Handler) connectable(r *http.Request) (string, *verify.Error) {
 	switch {
 	case h.Certifier == nil:
 		return "", verify.Errorf(http.StatusNotImplemented, "CONNECT is not supported; give the SDK the proxy as its base URL")
-	case isCrossSite(r):
-		return "", verify.Errorf(http.StatusForbidden, "the request comes from a web page of another site")
 	case err != nil || len(host) > 253 || noAddress != nil && !domainName.MatchString(host):
 		return "", verify.Errorf(http.StatusBadRequest, "CONNECT asks for no HOST:PORT, such as %s:443", h.upstream.Hostname())
 	case h.isUpstreamName(host) && (port == "443" || port == h.upstream.Port()):
