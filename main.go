@@ -15,6 +15,7 @@ import (
 	"os/signal"
 	"slices"
 	"syscall"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -22,6 +23,7 @@ import (
 	"github.com/twilio-vcr/twilio-vcr/cassettes/redact"
 	"github.com/twilio-vcr/twilio-vcr/config"
 	"github.com/twilio-vcr/twilio-vcr/proxy"
+	"github.com/twilio-vcr/twilio-vcr/proxy/ca"
 	"github.com/twilio-vcr/twilio-vcr/proxy/run"
 )
 
@@ -126,7 +128,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 			Action:             func(c *cli.Context) error { return serve(c, command.mode) },
 		})
 	}
-	app.Commands = append(app.Commands, cassetteCommand())
+	app.Commands = append(app.Commands, cassetteCommand(), caCommand())
 	return app
 }
 
@@ -185,6 +187,33 @@ func cassetteCommand() *cli.Command {
 	return cassette
 }
 
+// caCommand has the commands for the local CA.
+func caCommand() *cli.Command {
+	command := &cli.Command{
+		Name:        "ca",
+		Usage:       "print where the certificate of the local CA is; renew, remove it",
+		Description: "Prints the file of the certificate that clients need for --tls, and makes the CA if there is none. \"renew\" puts a new one in its place, which clients then need; \"remove\" removes it. It can only sign for the domain of upstream, for the host that is listened on and for this machine's own names.\n\nExample:\n\n  curl --cacert \"$(twilio-vcr ca)\" https://localhost:4010/v2/Services",
+		Flags:       []cli.Flag{&cli.BoolFlag{Name: "pem", Usage: "print the certificate itself"}},
+		Action:      openCA(ca.Open),
+	}
+	renew := &cli.Command{Name: "renew", Usage: "put a new CA in the place of the old one", Action: openCA(ca.Renew),
+		Description: "Makes a new CA, replaces the old one in one step, and prints the file of its certificate.\n\nExample:\n\n  twilio-vcr ca renew"}
+	remove := &cli.Command{Name: "remove", Usage: "remove the CA", Action: removeCA,
+		Description: "Removes the key and the certificate.\n\nExample:\n\n  twilio-vcr ca remove"}
+	command.Subcommands = []*cli.Command{renew, remove}
+	for _, c := range []*cli.Command{command, renew, remove} {
+		c.UsageText = "twilio-vcr ca " + c.Name + " [flags]"
+		c.CustomHelpTemplate = config.CommandHelp
+		c.OnUsageError = usageError
+		c.HideHelpCommand = true
+		if c != remove {
+			c.Flags = append(c.Flags, config.FileFlag(), config.Flag("upstream"), config.Flag("listen"))
+		}
+	}
+	command.UsageText = "twilio-vcr ca [renew|remove] [flags]"
+	return command
+}
+
 // usageError makes a sentence of what the flag package says.
 func usageError(c *cli.Context, err error, _ bool) error {
 	help := c.Command.HelpName
@@ -205,14 +234,14 @@ func serve(c *cli.Context, mode config.Mode) error {
 	if err != nil {
 		return err
 	}
-	l, err := proxy.Listen(cfg.Listen)
+	l, err := r.Listen()
 	if err != nil {
 		return errors.Join(err, r.Close())
 	}
 	if !cfg.IsLoopback() {
 		logger.Warn("other machines can reach this proxy, and send calls through it; listen on 127.0.0.1 unless they must")
 	}
-	fmt.Fprintf(c.App.Writer, "ready http://%s\n", l.Addr())
+	fmt.Fprintf(c.App.Writer, "ready %s\n", proxy.BaseURL(l))
 	err = proxy.Serve(c.Context, l, r.Handler, r.Journal)
 	report, lost := r.End()
 	return ended(c, cfg, report, errors.Join(err, lost))
@@ -337,6 +366,51 @@ func credentials() (user, password string, err error) {
 		}
 	}
 	return "", "", codedError{errors.New("check sends real requests: set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN, or TWILIO_API_KEY and TWILIO_API_KEY_SECRET (or TWILIO_API_SECRET)"), exitUsage}
+}
+
+// openCA is the commands "ca" and "ca renew". Only what a script needs is on standard output.
+func openCA(open func(dir string, domains []string) (*ca.CA, error)) cli.ActionFunc {
+	return func(c *cli.Context) error {
+		if c.Args().Present() {
+			return codedError{fmt.Errorf("there is no command \"ca %s\"; there are renew and remove", c.Args().First()), exitUsage}
+		}
+		cfg, err := config.FromFlags(c, "")
+		if err != nil {
+			return codedError{err, exitUsage}
+		}
+		authority, err := run.CA(cfg, open)
+		if err != nil {
+			return err
+		}
+		if c.Bool("pem") {
+			_, err = c.App.Writer.Write(authority.PEM())
+		} else {
+			_, err = fmt.Fprintln(c.App.Writer, authority.Path())
+		}
+		fmt.Fprintf(c.App.ErrWriter, "a client trusts this CA, until %s, if its environment has that path in %s\n", authority.Expiry().Format(time.DateOnly), ca.Variables)
+		return err
+	}
+}
+
+// removeCA is the command "ca remove".
+func removeCA(c *cli.Context) error {
+	if c.Args().Present() {
+		return codedError{fmt.Errorf("%q is no flag; \"twilio-vcr ca remove --help\" lists the flags", c.Args().First()), exitUsage}
+	}
+	dir, err := ca.Dir()
+	if err != nil {
+		return err
+	}
+	removed, err := ca.Remove(dir)
+	switch {
+	case err != nil:
+		return err
+	case removed:
+		fmt.Fprintf(c.App.ErrWriter, "removed the CA in %s; take it out of what trusts it\n", dir)
+	default:
+		fmt.Fprintf(c.App.ErrWriter, "there is no CA in %s\n", dir)
+	}
+	return nil
 }
 
 // redactCassettes is the command "cassette redact".

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/twilio-vcr/twilio-vcr/cassettes"
@@ -34,8 +35,10 @@ const (
 // Config is what one run is told.
 type Config struct {
 	Mode      Mode
-	Listen    string   // HOST:PORT
+	Listen    string   // HOST:PORT, or unix:PATH
+	TLS       bool     // the listener speaks TLS
 	Upstream  *url.URL // where real calls go
+	Tunnel    []string // hosts beside upstream that clients may reach through the proxy
 	Cassette  string   // the file, "" for the built-in example
 	Folder    string   // of the cassettes of sessions, "" if there is none
 	Append    bool     // record: add to an existing cassette
@@ -128,5 +131,20 @@ func (c *Config) check() error {
 func (c *Config) IsLoopback() bool {
 	host, _, _ := net.SplitHostPort(c.Listen)
 	addr, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && addr.IsLoopback()
+	return strings.HasPrefix(c.Listen, unixPrefix) || host == "localhost" || err == nil && addr.IsLoopback()
+}
+
+// Domains are what the local CA is for: Twilio's domain, which clients ask for whatever upstream is, upstream's host,
+// and the host that is listened on, if it is one.
+func (c *Config) Domains() []string {
+	const twilio = "twilio.com"
+	domains := []string{twilio}
+	if host := strings.ToLower(c.Upstream.Hostname()); host != twilio && !strings.HasSuffix(host, "."+twilio) {
+		domains = append(domains, host)
+	}
+	host, _, _ := net.SplitHostPort(c.Listen)
+	if addr, err := netip.ParseAddr(host); host == "" || strings.HasPrefix(c.Listen, unixPrefix) || err == nil && addr.IsUnspecified() {
+		return domains
+	}
+	return append(domains, host)
 }

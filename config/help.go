@@ -14,10 +14,10 @@ const AppHelp = `{{.Name}} - {{.Usage}}
 USAGE:
    {{wrap .UsageText 3}}
 
-MODES:{{range .VisibleCommands}}{{if ne .Name "cassette"}}
+MODES:{{range .VisibleCommands}}{{if not (or (eq .Name "cassette") (eq .Name "ca"))}}
    {{printf "%-12s" .Name}} {{wrap .Usage 16}}{{end}}{{end}}
 
-COMMANDS:{{range .VisibleCommands}}{{if eq .Name "cassette"}}
+COMMANDS:{{range .VisibleCommands}}{{if or (eq .Name "cassette") (eq .Name "ca")}}
    {{printf "%-12s" .Name}} {{wrap .Usage 16}}{{end}}{{end}}
 
    {{wrap .Description 3}}

@@ -26,8 +26,10 @@ type Setting struct {
 
 // Settings are all there are, in the order of the help. Each setter checks its value.
 var Settings = []Setting{
-	{"listen", "HOST:PORT", "address to listen on; port 0 takes a free one", nil, setListen},
+	{"listen", "HOST:PORT|unix:PATH", "address or Unix socket to listen on; port 0 takes a free one", nil, setListen},
+	{"tls", "", "speak TLS, with certificates of the local CA, which \"twilio-vcr ca\" prints", nil, setSwitch(func(c *Config) *bool { return &c.TLS })},
 	{"upstream", "URL", "where real calls go", nil, setUpstream},
+	{"tunnel", "HOST", "host beside upstream's that clients may reach through the proxy with CONNECT, unseen; may be given several times", []Mode{Record, Auto, Passthrough}, addTunnel},
 	{"cassette", "FILE", "cassette to record to or to replay; replay without it serves a built-in example", nil, setText(func(c *Config) *string { return &c.Cassette })},
 	{"cassette-dir", "FOLDER", "folder of the cassettes of sessions: what names the session NAME is recorded to, or replayed from, NAME.yaml in it", nil, setText(func(c *Config) *string { return &c.Folder })},
 	{"append", "", "add to an existing cassette", []Mode{Record, Auto}, setSwitch(func(c *Config) *bool { return &c.Append })},
@@ -53,8 +55,9 @@ const number = "NUMBER"
 // lists has the settings that may be given several times, with what empties each. The values of one source take the
 // place of all those of the sources before it.
 var lists = map[string]func(*Config){
-	"fault": func(c *Config) { c.Faults = nil },
-	"allow": func(c *Config) { c.Allow = nil },
+	"fault":  func(c *Config) { c.Faults = nil },
+	"allow":  func(c *Config) { c.Allow = nil },
+	"tunnel": func(c *Config) { c.Tunnel = nil },
 }
 
 // Many reports whether the setting may be given several times: as a flag again and again, in a file as a list, in
@@ -109,11 +112,20 @@ var defaults = map[string]string{
 	"log-level":  "info",
 }
 
+// unixPrefix begins the address of a Unix socket.
+const unixPrefix = "unix:"
+
 func setListen(c *Config, value string) error {
+	if path, ok := strings.CutPrefix(value, unixPrefix); ok {
+		if path == "" || path[0] == '@' || strings.Contains(path, "\x00") { // with @ it would be no file, and anybody could reach it
+			return fmt.Errorf("%q is no Unix socket; write unix:PATH, such as unix:/tmp/vcr.sock", value)
+		}
+		c.Listen = value
+		return nil
+	}
 	_, port, err := net.SplitHostPort(value)
-	if n, portErr := strconv.ParseUint(port, 10, 16); err != nil || portErr != nil {
-		return fmt.Errorf("%q is no address; write HOST:PORT, such as 127.0.0.1:4010", value)
-	} else if n == 0 && port != "0" {
+	n, portErr := strconv.ParseUint(port, 10, 16)
+	if err != nil || portErr != nil || n == 0 && port != "0" {
 		return fmt.Errorf("%q is no address; write HOST:PORT, such as 127.0.0.1:4010", value)
 	}
 	c.Listen = value
@@ -154,6 +166,14 @@ func setSeed(c *Config, value string) error {
 		return fmt.Errorf("%q is no whole number from 0 up; write one such as 1", value)
 	}
 	c.Seed = seed
+	return nil
+}
+
+func addTunnel(c *Config, value string) error {
+	if value == "" || strings.ContainsAny(value, ":/ *") {
+		return fmt.Errorf("%q is no host; write its name alone, such as api.example.com", value)
+	}
+	c.Tunnel = append(c.Tunnel, value)
 	return nil
 }
 

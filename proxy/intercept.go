@@ -31,6 +31,8 @@ type tunnel struct {
 	early   io.Reader // what came in behind the CONNECT, and then the connection
 	host    string    // what was asked for, without the port
 	session string    // the user name that the client gave the proxy, or ""
+
+	serverName string // what the TLS handshake asked for, or ""
 }
 
 func (t *tunnel) Read(p []byte) (int, error) { return t.early.Read(p) }
@@ -66,21 +68,17 @@ func (h *Handler) connect(w http.ResponseWriter, r *http.Request) {
 		h.blind(t, r.Host)
 		return
 	}
-	h.tunnels.add(tls.Server(t, &tls.Config{
+	h.tunnels.add(secured(t, &tls.Config{
 		MinVersion: tls.VersionTLS12,
 		NextProtos: []string{"h2", "http/1.1"},
 		GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-			return h.Certifier.Certificate(h.shown(hello, t))
+			t.serverName = hello.ServerName
+			if h.isUpstreamName(hello.ServerName) { // if it is not that of the CONNECT, the answer says so
+				return h.Certifier.Certificate(hello.ServerName)
+			}
+			return h.Certifier.Certificate(t.host)
 		},
-	}))
-}
-
-// shown returns the host whose certificate a client gets: what it asks for, if the proxy stands in for that.
-func (h *Handler) shown(hello *tls.ClientHelloInfo, t *tunnel) string {
-	if h.isUpstreamName(hello.ServerName) {
-		return hello.ServerName
-	}
-	return t.host
+	}, h.journal))
 }
 
 // domainName is a name that the DNS can have. Source: RFC 1123, section 2.1.
@@ -110,7 +108,7 @@ func (h *Handler) connectable(r *http.Request) (string, *verify.Error) {
 // misdirected says that the host of a request is not the one that its tunnel leads to, or returns nil.
 // Source: RFC 9110, section 15.5.20.
 func (t *tunnel) misdirected(r *http.Request) *verify.Error {
-	if strings.EqualFold(hostname(r.Host), t.host) && (r.TLS.ServerName == "" || strings.EqualFold(r.TLS.ServerName, t.host)) {
+	if strings.EqualFold(hostname(r.Host), t.host) && (t.serverName == "" || strings.EqualFold(t.serverName, t.host)) {
 		return nil
 	}
 	return verify.Errorf(http.StatusMisdirectedRequest, "the Host header, the TLS server name and the host of the CONNECT, %s, are not the same", t.host)
@@ -197,8 +195,8 @@ func (tunnelAddr) String() string  { return "tunnels" }
 
 // inTunnel is http.Server's ConnContext for connections in tunnels.
 func inTunnel(ctx context.Context, c net.Conn) context.Context {
-	if secure, ok := c.(*tls.Conn); ok {
-		if t, ok := secure.NetConn().(*tunnel); ok {
+	if secure, ok := c.(*secureConn); ok {
+		if t, ok := secure.raw.Conn.(*tunnel); ok {
 			return context.WithValue(ctx, tunnelKey{}, t)
 		}
 	}

@@ -40,11 +40,12 @@ type Journal struct {
 	misses []*Missed
 	alike  map[string]*Missed // those of misses, by their text
 	untold int                // requests that were missed when there was no room for more misses
+	told   map[string]bool    // the causes that refuse has written a line for
 }
 
 // NewJournal returns a Journal that writes to log.
 func NewJournal(log *zap.Logger) *Journal {
-	return &Journal{log: log, counts: map[cassettes.Outcome]int{}, alike: map[string]*Missed{}}
+	return &Journal{log: log, counts: map[cassettes.Outcome]int{}, alike: map[string]*Missed{}, told: map[string]bool{}}
 }
 
 // levels are those of the outcomes that somebody should look at. The others are told at level info.
@@ -87,6 +88,19 @@ func (j *Journal) Tell(e cassettes.Exchange) {
 		fields = append(fields, zap.String("reason", e.Detail))
 	}
 	line.Write(fields...)
+}
+
+// refuse counts a connection that could not be served. Only the first one of a cause has a log line: a client that
+// is set up wrongly tries again and again.
+func (j *Journal) refuse(cause, reason string) {
+	j.mu.Lock()
+	j.counts[cassettes.Refused]++
+	told := j.told[cause]
+	j.told[cause] = true
+	j.mu.Unlock()
+	if !told {
+		j.log.Warn(string(cassettes.Refused), zap.String("reason", reason))
+	}
 }
 
 // maxKept is how many different misses are kept for the report.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"syscall"
 	"time"
 
@@ -16,11 +17,17 @@ import (
 // grace is how long the calls in flight may take to finish when the server is told to stop.
 const grace = 10 * time.Second
 
+// headerLimit is how long a client may take for the head of a request, and before it for the TLS handshake.
+const headerLimit = 10 * time.Second
+
 // ErrCutOff says that calls were still in flight when the server had to stop.
 var ErrCutOff = fmt.Errorf("calls were still in flight %s after the stop and were cut off", grace)
 
-// Listen takes the address for a server, HOST:PORT. Port 0 takes a free one.
+// Listen takes the address for a server: HOST:PORT, where port 0 takes a free one, or unix:PATH.
 func Listen(address string) (net.Listener, error) {
+	if path, ok := strings.CutPrefix(address, unixPrefix); ok {
+		return listenUnix(path)
+	}
 	l, err := net.Listen("tcp", address)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
@@ -33,15 +40,29 @@ func Listen(address string) (net.Listener, error) {
 	return l, nil
 }
 
+// BaseURL returns how clients name what listens on l: unix:PATH, or a URL.
+func BaseURL(l net.Listener) string {
+	switch _, secure := l.(*secureListener); {
+	case l.Addr().Network() == "unix":
+		return unixPrefix + l.Addr().String()
+	case secure:
+		return "https://" + l.Addr().String()
+	}
+	return "http://" + l.Addr().String()
+}
+
 // Serve answers requests on l with h until ctx ends, those inside of h's tunnels too if it is a Handler. Then it takes no
 // more, and waits for the calls in flight; it returns ErrCutOff if they have not finished after 10 s. What is no HTTP
 // it tells to journal.
 func Serve(ctx context.Context, l net.Listener, h http.Handler, journal *Journal) error {
-	servers := map[*http.Server]net.Listener{newServer(h, journal): explainingListener{l, journal}}
+	outer := newServer(h, journal)
+	if _, secure := l.(*secureListener); secure {
+		outer.Protocols = secureProtocols()
+	}
+	servers := map[*http.Server]net.Listener{outer: explainingListener{l, journal}}
 	if doors, ok := h.(*Handler); ok {
 		inner := newServer(h, journal)
-		inner.ConnContext = inTunnel
-		inner.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}} // for HTTP/2; tunnels have their own
+		inner.Protocols, inner.ConnContext = secureProtocols(), inTunnel
 		servers[inner] = doors.tunnels
 	}
 	served := make(chan error, len(servers))
@@ -81,7 +102,7 @@ func newServer(h http.Handler, journal *Journal) *http.Server {
 	return &http.Server{
 		Handler:           h,
 		ErrorLog:          journal.errorLog(),
-		ReadHeaderTimeout: 10 * time.Second,
+		ReadHeaderTimeout: headerLimit,
 		ReadTimeout:       time.Minute,
 		WriteTimeout:      cassettes.MaxWait + time.Minute, // an upstream call takes a minute at most
 		IdleTimeout:       2 * time.Minute,

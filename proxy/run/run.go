@@ -6,11 +6,14 @@
 package run
 
 import (
+	"crypto/tls"
 	"errors"
 	"math"
+	"net"
 	"net/http"
 	"os"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -18,6 +21,7 @@ import (
 	"github.com/twilio-vcr/twilio-vcr/cassettes"
 	"github.com/twilio-vcr/twilio-vcr/config"
 	"github.com/twilio-vcr/twilio-vcr/proxy"
+	"github.com/twilio-vcr/twilio-vcr/proxy/ca"
 	"github.com/twilio-vcr/twilio-vcr/proxy/fault"
 )
 
@@ -27,13 +31,14 @@ type Run struct {
 	Journal *proxy.Journal
 
 	cfg      *config.Config
+	logger   *zap.Logger
 	sessions *cassettes.Sessions
 }
 
 // New opens the cassettes that cfg asks for. What the user should know of them goes to logger. Its error is a
 // sentence that names the file.
 func New(cfg *config.Config, logger *zap.Logger) (*Run, error) {
-	r := &Run{Journal: proxy.NewJournal(logger), cfg: cfg}
+	r := &Run{Journal: proxy.NewJournal(logger), cfg: cfg, logger: logger}
 	report := cassettes.Report{Tell: r.Journal.Tell, Mark: cfg.Mark}
 	r.sessions = &cassettes.Sessions{Policy: cfg.Redact, Report: report, Live: cfg.Mode != config.Replay, Notify: func(n string) { logger.Warn(n) }}
 	var err error
@@ -54,8 +59,53 @@ func New(cfg *config.Config, logger *zap.Logger) (*Run, error) {
 	if len(cfg.Faults) > 0 {
 		transport = &fault.Injector{Next: transport, Rules: cfg.Faults, Seed: cfg.Seed, Policy: cfg.Redact, Report: report}
 	}
-	r.Handler = proxy.New(transport, cfg.Upstream, cfg.Redact, r.Journal)
+	h := proxy.New(transport, cfg.Upstream, cfg.Redact, r.Journal)
+	h.Certifier, h.Tunnel, h.Offline = &userCA{cfg: cfg}, cfg.Tunnel, cfg.Mode == config.Replay
+	r.Handler = h
 	return r, nil
+}
+
+// Listen takes the address of the run, with TLS if it is asked for.
+func (r *Run) Listen() (net.Listener, error) {
+	if !r.cfg.TLS {
+		return proxy.Listen(r.cfg.Listen)
+	}
+	authority, err := CA(r.cfg, ca.Open)
+	if err != nil {
+		return nil, err
+	}
+	l, err := proxy.Listen(r.cfg.Listen)
+	if err != nil {
+		return nil, err
+	}
+	r.logger.Info("clients need to trust the local CA, in "+ca.Variables, zap.String("ca", authority.Path()))
+	return proxy.Secure(l, authority, r.Journal), nil
+}
+
+// CA returns the user's CA for cfg, by ca.Open or ca.Renew.
+func CA(cfg *config.Config, open func(dir string, domains []string) (*ca.CA, error)) (*ca.CA, error) {
+	dir, err := ca.Dir()
+	if err != nil {
+		return nil, err
+	}
+	return open(dir, cfg.Domains())
+}
+
+// userCA is the user's CA, which is made or read when it is first needed.
+type userCA struct {
+	cfg  *config.Config
+	once sync.Once
+	ca   *ca.CA
+	err  error
+}
+
+// Certificate is that of proxy.Certifier.
+func (u *userCA) Certificate(host string) (*tls.Certificate, error) {
+	u.once.Do(func() { u.ca, u.err = CA(u.cfg, ca.Open) })
+	if u.err != nil {
+		return nil, u.err
+	}
+	return u.ca.Certificate(host)
 }
 
 // passthrough sends the calls of all sessions to upstream.
