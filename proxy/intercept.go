@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"encoding/base64"
 	"io"
 	"net"
 	"net/http"
@@ -116,11 +117,12 @@ func (t *tunnel) misdirected(r *http.Request) *verify.Error {
 
 // proxyUser returns the user name that a client gives to the proxy, which is the name of a session, or "".
 func proxyUser(r *http.Request) string {
-	values := r.Header["Proxy-Authorization"]
-	if len(values) != 1 {
+	scheme, encoded, _ := strings.Cut(r.Header.Get("Proxy-Authorization"), " ")
+	plain, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil || !strings.EqualFold(scheme, "Basic") {
 		return ""
 	}
-	user, _, _ := (&http.Request{Header: http.Header{"Authorization": values}}).BasicAuth()
+	user, _, _ := strings.Cut(string(plain), ":") // Node's clients leave the colon out if there is no password
 	return user
 }
 

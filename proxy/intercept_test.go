@@ -229,6 +229,28 @@ func (f *first) SetDeadline(time.Time) error      { return nil }
 func (f *first) SetReadDeadline(time.Time) error  { return nil }
 func (f *first) SetWriteDeadline(time.Time) error { return nil }
 
+func TestTheUserNameForTheProxyIsReadInEachWayThatClientsWriteIt(t *testing.T) {
+	d := openDoors(t, "https://verify.twilio.com", mirror{}, nil)
+	for header, want := range map[string]string{
+		"Basic bmFtZTo=":     "name", // name:
+		"basic bmFtZTpwYXNz": "name", // name:pass
+		"Basic bmFtZQ==":     "name", // name
+		"Bearer bmFtZTo=":    "",
+		"Basic %%%":          "",
+		"":                   "",
+	} {
+		req := httptest.NewRequest("GET", "http://verify.twilio.com/v2", nil)
+		req.RequestURI = ""
+		if header != "" {
+			req.Header.Set("Proxy-Authorization", header)
+		}
+		resp, err := (&http.Transport{Proxy: http.ProxyURL(d.url), DisableKeepAlives: true}).RoundTrip(req)
+		if got := read(t, resp, err); !strings.HasSuffix(got, fmt.Sprintf("session %q", want)) {
+			t.Errorf("%q: got %s", header, got)
+		}
+	}
+}
+
 func TestBytesBehindTheCONNECTAreNotLost(t *testing.T) {
 	d := openDoors(t, "https://verify.twilio.com", mirror{}, nil)
 	pool := x509.NewCertPool()
