@@ -66,18 +66,23 @@ func TestWhatIsNoHTTPGetsASentence(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	served := make(chan error)
 	go func() { served <- proxy.Serve(ctx, l, http.NotFoundHandler(), journal) }()
+	const hello = "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n" // of TLS
 	requests := map[string]int{
 		"s3cr3t\r\n\r\n": 400,
-		"GET /%zz HTTP/1.1\r\nHost: localhost\r\n\r\n":                                    400,
-		"GET / HTTP/1.1\r\n\r\n":                                                          400,
-		"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: s3cr3t\r\n\r\n":             400,
-		"GET / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: s3cr3t\r\n\r\n":          501,
-		"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n":                            400,
+		"GET /%zz HTTP/1.1\r\nHost: localhost\r\n\r\n":                           400,
+		"GET / HTTP/1.1\r\n\r\n":                                                 400,
+		"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: s3cr3t\r\n\r\n":    400,
+		"GET / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: s3cr3t\r\n\r\n": 501,
+		hello: 400,
 		"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + strings.Repeat("x", 70<<10) + "\r\n": 431,
 	}
 	for request, status := range requests {
 		got := raw(t, l.Addr().String(), request)
-		if !strings.HasPrefix(got, fmt.Sprintf("HTTP/1.1 %d ", status)) || !strings.Contains(got, fmt.Sprintf(`,"status":%d}`, status)) || !strings.Contains(got, "the request is no HTTP that can be read") {
+		sentence := "the request is no HTTP that can be read"
+		if request == hello {
+			sentence = "a client speaks TLS, and this address does not: write http://"
+		}
+		if !strings.HasPrefix(got, fmt.Sprintf("HTTP/1.1 %d ", status)) || !strings.Contains(got, fmt.Sprintf(`,"status":%d}`, status)) || !strings.Contains(got, sentence) {
 			t.Errorf("%.40q: got %q", request, got)
 		}
 	}

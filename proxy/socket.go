@@ -67,7 +67,7 @@ func makeWay(path string) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err != nil:
-		return fmt.Errorf("listen on unix:%s: %w", path, err)
+		return fmt.Errorf("listen on unix:%s: %w; choose another with --listen", path, err)
 	case info.Mode().Type() != fs.ModeSocket:
 		return fmt.Errorf("listen on unix:%s: there is something that is no socket; it is left alone, choose another path with --listen", path)
 	}

@@ -318,7 +318,11 @@ func TestNothingThatIsPrintedHasTheKey(t *testing.T) {
 	_, err = c.Certificate("example.com")
 	printed := fmt.Sprintf("%v %+v %s %v %s", c, c, c.PEM(), err, cert.Certificate)
 	block, _ := pem.Decode([]byte(read(t, dir, keyFile)))
-	for _, secret := range []string{string(block.Bytes), base64.StdEncoding.EncodeToString(block.Bytes)[60:], hex.EncodeToString(block.Bytes), c.key.D.String(), "PRIVATE"} {
+	private, err := c.key.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, secret := range []string{string(block.Bytes), string(private), hex.EncodeToString(private), fmt.Sprint(private), base64.StdEncoding.EncodeToString(block.Bytes)[60:], hex.EncodeToString(block.Bytes), "PRIVATE"} {
 		if strings.Contains(printed, secret) {
 			t.Error("the key is printed")
 		}
