@@ -371,8 +371,8 @@ func credentials() (user, password string, err error) {
 // openCA is the commands "ca" and "ca renew". Only what a script needs is on standard output.
 func openCA(open func(dir string, domains []string) (*ca.CA, error)) cli.ActionFunc {
 	return func(c *cli.Context) error {
-		if c.Args().Present() {
-			return codedError{fmt.Errorf("there is no command \"ca %s\"; there are renew and remove", c.Args().First()), exitUsage}
+		if err := misplaced(c); err != nil {
+			return err
 		}
 		cfg, err := config.FromFlags(c, "")
 		if err != nil {
@@ -392,10 +392,24 @@ func openCA(open func(dir string, domains []string) (*ca.CA, error)) cli.ActionF
 	}
 }
 
+// misplaced finds what stands on the command line of "ca" where it has no effect.
+func misplaced(c *cli.Context) error {
+	name, word := c.Command.Name, c.Args().First()
+	switch {
+	case name == "ca" && word != "":
+		return codedError{fmt.Errorf("there is no command \"ca %s\"; there are renew and remove", word), exitUsage}
+	case word != "":
+		return codedError{fmt.Errorf("%q is no flag; \"twilio-vcr ca %s --help\" lists the flags", word, name), exitUsage}
+	case name != "ca" && c.Lineage()[1].NumFlags() > 0:
+		return codedError{fmt.Errorf("flags of \"ca %s\" stand behind it; \"twilio-vcr ca %[1]s --help\" lists them", name), exitUsage}
+	}
+	return nil
+}
+
 // removeCA is the command "ca remove".
 func removeCA(c *cli.Context) error {
-	if c.Args().Present() {
-		return codedError{fmt.Errorf("%q is no flag; \"twilio-vcr ca remove --help\" lists the flags", c.Args().First()), exitUsage}
+	if err := misplaced(c); err != nil {
+		return err
 	}
 	dir, err := ca.Dir()
 	if err != nil {

@@ -90,6 +90,9 @@ func TestAWrongFileNamesItsLineAndKey(t *testing.T) {
 		"fault: nth=3\n":                           "c.yaml:1: fault: the fault does nothing; add",
 		"\nfault:\n  - drop\n\n  - nth=0,drop\n":   `c.yaml:5: fault: nth: "0" is none of 1, 2, 3 and so on`,
 		"fault:\n  - drop\n  - 7\n":                "c.yaml:3: fault: expected text, got a number",
+		"tls: https\n":                             "c.yaml:1: tls: expected true or false, got text",
+		"listen: \"unix:\"\n":                      `c.yaml:1: listen: "unix:" is no Unix socket; write unix:PATH`,
+		"listen: \"unix:a\\0b\"\n":                 `c.yaml:1: listen: "unix:a\x00b" is no Unix socket`,
 		"listen: nowhere\n":                        `c.yaml:1: listen: "nowhere" is no address; write HOST:PORT`,
 		"listen: \"127.0.0.1:99999\"\n":            `c.yaml:1: listen: "127.0.0.1:99999" is no address`,
 	} {
@@ -233,9 +236,27 @@ func TestAnEmptyFileSetsNothing(t *testing.T) {
 }
 
 func TestLoopback(t *testing.T) {
-	for listen, want := range map[string]bool{"127.0.0.1:0": true, "[::1]:0": true, "localhost:0": true, "0.0.0.0:0": false, ":4010": false, "192.168.0.1:1": false} {
+	for listen, want := range map[string]bool{"127.0.0.1:0": true, "[::1]:0": true, "localhost:0": true, "0.0.0.0:0": false, ":4010": false, "192.168.0.1:1": false, "unix:/run/s": true, "unix:a:1": true} {
 		if got := (&Config{Listen: listen}).IsLoopback(); got != want {
 			t.Errorf("%s: %t", listen, got)
+		}
+	}
+}
+
+func TestWhatTheCAIsFor(t *testing.T) {
+	for listen, want := range map[string]string{
+		"127.0.0.1:0": "[twilio.com 127.0.0.1]", "vcr.internal:1": "[twilio.com vcr.internal]", "0.0.0.0:1": "[twilio.com]", "[::]:1": "[twilio.com]", ":1": "[twilio.com]", "unix:/a:1": "[twilio.com]",
+	} {
+		for upstream, same := range map[string]bool{
+			"https://verify.twilio.com": true, "https://Verify.Dublin.ie1.Twilio.com:8443/x": true, "https://twilio.com": true, "https://nottwilio.com": false, "https://twilio.com.example.com": false,
+		} {
+			c, err := load(t, Replay, write(t, "c.yaml", ""), nil, map[string]string{"listen": listen, "upstream": upstream})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := fmt.Sprint(c.Domains()); (got == want) != same || !same && !strings.HasPrefix(got, "["+c.Upstream.Hostname()) {
+				t.Errorf("%s %s: got %s", listen, upstream, got)
+			}
 		}
 	}
 }

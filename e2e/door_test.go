@@ -2,11 +2,11 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -37,7 +37,6 @@ func TestClientsThatHardCodeTheirHostNeedNoChange(t *testing.T) {
 				return []string{"HTTP_PROXY=" + proxy, "NODE_EXTRA_CA_CERTS=" + authority, "NODE_PATH=" + filepath.Dir(node)}
 			}},
 	}
-	answers := map[string]string{}
 	dir := filepath.Join(t.TempDir(), "tapes")
 	stand, upstream := prism(t)
 	for _, mode := range []string{"record", "replay"} {
@@ -46,11 +45,13 @@ func TestClientsThatHardCodeTheirHostNeedNoChange(t *testing.T) {
 			// The user name for the proxy is the session.
 			session := strings.ReplaceAll(c.name, " ", "-")
 			got := inCleanEnvironment(t, c.command, c.env(strings.Replace(base, "http://", "http://"+session+"@", 1)))
-			got = accountSID.ReplaceAllString(got, "AC") // the stand-in's own, of which the tape has a pseudonym
-			if !strings.Contains(got, verification) || !strings.Contains(got, "canceled") || answers[c.name] != "" && got != answers[c.name] {
-				t.Errorf("%s, %s: got %s, recorded was %s", mode, c.name, got, answers[c.name])
+			var v struct{ SID, Status string }
+			if json.Unmarshal([]byte(got), &v) == nil { // curl shows all of it, and the account is a pseudonym on the tape
+				got = v.SID + " " + v.Status
 			}
-			answers[c.name] = got
+			if want := verification + " canceled"; got != want { // as the stand-in's example has it
+				t.Errorf("%s, %s: got %s, want %s", mode, c.name, got, want)
+			}
 			t.Logf("%s: %s gets %.120q", mode, c.name, got)
 		}
 		if code := p.stop(t); code != 0 {
@@ -73,8 +74,6 @@ func TestClientsThatHardCodeTheirHostNeedNoChange(t *testing.T) {
 		t.Errorf("curl shows %s, the log %s", got, p.stderr.String())
 	}
 }
-
-var accountSID = regexp.MustCompile(`AC[0-9a-f]{32}`)
 
 // inCleanEnvironment runs a command with PATH and env only, and returns what it writes.
 func inCleanEnvironment(t *testing.T, command, env []string) string {
