@@ -185,7 +185,7 @@ func TestASuiteThatNamesItsSessions(t *testing.T) {
 			edit func(*http.Request)
 		}{
 			"the request names no session; send the header X-Vcr-Cassette: NAME":                                {p.url, nil},
-			"the request names two sessions; send one X-Vcr-Cassette, or one name in the path":                  {p.url + "/_vcr/signup", named("auth/login")},
+			"the request names two sessions; name one, by X-Vcr-Cassette, the path or the proxy's user name":    {p.url + "/_vcr/signup", named("auth/login")},
 			"the path names no session after /_vcr/":                                                            {p.url + "/_vcr/", nil},
 			"(bad-session): the name of its session can't be used: a part of it begins or ends with a dot":      {p.url + "/_vcr/..%2Fsignup", nil},
 			"(bad-session): the name of its session can't be used: it begins with \\\"/\\\"; a name is that of": {p.url, named("/etc/passwd")},

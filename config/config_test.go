@@ -172,6 +172,8 @@ func TestWhereAWrongValueStandsIsSaid(t *testing.T) {
 		{Auto, nil, nil, "", "auto needs a file"},
 		{Record, nil, map[string]string{"cassette": "c", "append": "true", "overwrite": "true"}, "", "exclude each other"},
 		{Record, nil, map[string]string{"fault": "drop", "cassette": "c"}, "", "flag --fault means nothing in record mode; leave it out"},
+		{Replay, nil, map[string]string{"tunnel": "api.example.com"}, "", "flag --tunnel means nothing in replay mode; leave it out"},
+		{Auto, nil, map[string]string{"tunnel": "https://x/", "cassette": "c"}, "", `flag --tunnel: "https://x/" is no host; write its name alone, such as api.example.com`},
 		{Record, nil, map[string]string{"seed": "2", "cassette": "c"}, "", "flag --seed means nothing in record mode; leave it out"},
 		{Replay, map[string]string{"TWILIO_VCR_FAULT": "drop; truncate,drop"}, nil, "", "environment variable TWILIO_VCR_FAULT: drop and truncate exclude each other"},
 		{Replay, nil, map[string]string{"seed": "-1"}, "", `flag --seed: "-1" is no whole number from 0 up`},
@@ -247,15 +249,15 @@ func TestWhatTheCAIsFor(t *testing.T) {
 	for listen, want := range map[string]string{
 		"127.0.0.1:0": "[twilio.com 127.0.0.1]", "vcr.internal:1": "[twilio.com vcr.internal]", "0.0.0.0:1": "[twilio.com]", "[::]:1": "[twilio.com]", ":1": "[twilio.com]", "unix:/a:1": "[twilio.com]",
 	} {
-		for upstream, same := range map[string]bool{
-			"https://verify.twilio.com": true, "https://Verify.Dublin.ie1.Twilio.com:8443/x": true, "https://twilio.com": true, "https://nottwilio.com": false, "https://twilio.com.example.com": false,
+		for upstream, own := range map[string]string{ // clients ask for Twilio's hosts whatever upstream is
+			"https://verify.twilio.com": "", "https://Verify.Dublin.ie1.Twilio.com:8443/x": "", "https://twilio.com": "", "https://nottwilio.com": " nottwilio.com", "https://twilio.com.example.com": " twilio.com.example.com", "http://127.0.0.2:4999": " 127.0.0.2",
 		} {
 			c, err := load(t, Replay, write(t, "c.yaml", ""), nil, map[string]string{"listen": listen, "upstream": upstream})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := fmt.Sprint(c.Domains()); (got == want) != same || !same && !strings.HasPrefix(got, "["+c.Upstream.Hostname()) {
-				t.Errorf("%s %s: got %s", listen, upstream, got)
+			if got, want := fmt.Sprint(c.Domains()), strings.Replace(want, "twilio.com", "twilio.com"+own, 1); got != want {
+				t.Errorf("%s %s: got %s, want %s", listen, upstream, got, want)
 			}
 		}
 	}
