@@ -84,6 +84,11 @@ func TestWhatIsAtThePathOfASocketIsLeftAlone(t *testing.T) {
 	if err := os.WriteFile(in("file"), []byte("mine"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	datagrams, err := net.ListenPacket("unixgram", in("datagrams"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer datagrams.Close()
 	abandoned(t, in("old"))
 	if err := os.Symlink("old", in("link")); err != nil {
 		t.Fatal(err)
@@ -91,6 +96,7 @@ func TestWhatIsAtThePathOfASocketIsLeftAlone(t *testing.T) {
 	long := in(strings.Repeat("x", 100))
 	for path, want := range map[string]string{
 		in("serving"):   "listen on unix:" + in("serving") + ": the socket is in use; stop the program that has it, or choose another with --listen",
+		in("datagrams"): "the socket is in use",
 		in("file"):      "there is something that is no socket; it is left alone",
 		in("link"):      "there is something that is no socket; it is left alone",
 		dir:             "there is something that is no socket; it is left alone",
@@ -105,8 +111,10 @@ func TestWhatIsAtThePathOfASocketIsLeftAlone(t *testing.T) {
 	if data, err := os.ReadFile(in("file")); err != nil || string(data) != "mine" {
 		t.Errorf("the file is %q, %v", data, err)
 	}
-	if _, err := os.Lstat(in("link")); err != nil {
-		t.Error(err)
+	for _, name := range []string{"link", "datagrams", "serving"} {
+		if _, err := os.Lstat(in(name)); err != nil {
+			t.Error(err)
+		}
 	}
 	longest := filepath.Join(dir, strings.Repeat("x", 107-len(dir)-1))
 	l, err := proxy.Listen("unix:" + longest)
