@@ -256,10 +256,10 @@ func ended(c *cli.Context, cfg *config.Config, report *proxy.Report, err error) 
 	if cfg.Strict {
 		unsaved = errors.Join(unsaved, report.WriteTable(c.App.ErrWriter))
 	}
-	switch n := report.Unrecorded(); {
-	case err == nil && n > 0:
+	if n := report.Unrecorded(); err == nil && n > 0 {
 		err = fmt.Errorf("the recording is not complete: %d answered calls are not on the tape; the log says why", n)
-		fallthrough
+	}
+	switch {
 	case err != nil && (cfg.Mode == config.Record || cfg.Mode == config.Auto):
 		return codedError{errors.Join(err, unsaved), exitIncomplete}
 	case err != nil || unsaved != nil || !cfg.Strict:
