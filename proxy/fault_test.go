@@ -2,7 +2,6 @@ package proxy_test
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -147,11 +146,7 @@ func TestADropCutsAKeptConnectionAndLogsNothingElse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	served := make(chan error, 1)
-	go func() {
-		served <- proxy.Serve(ctx, l, proxy.New(faulty(t, player, policy, report, 1, "nth=2,drop"), u, policy, journal), journal)
-	}()
+	stop := serve(t, l, proxy.New(faulty(t, player, policy, report, 1, "nth=2,drop"), u, policy, journal), journal)
 	c, err := net.Dial("tcp", l.Addr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -169,8 +164,7 @@ func TestADropCutsAKeptConnectionAndLogsNothingElse(t *testing.T) {
 	if rest, err := io.ReadAll(in); len(rest) > 0 || err != nil { // an orderly end, although the body was long
 		t.Errorf("the client got %q, %v", rest, err)
 	}
-	stop()
-	if err := <-served; err != nil {
+	if err := stop(); err != nil {
 		t.Fatal(err)
 	}
 	var lines []string

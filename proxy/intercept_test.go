@@ -3,18 +3,12 @@ package proxy_test
 import (
 	"bufio"
 	"bytes"
-	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -31,45 +25,13 @@ import (
 	"github.com/twilio-vcr/twilio-vcr/cassettes"
 	"github.com/twilio-vcr/twilio-vcr/cassettes/redact"
 	"github.com/twilio-vcr/twilio-vcr/proxy"
+	"github.com/twilio-vcr/twilio-vcr/proxy/ca"
 )
-
-// authority is a CA for a test.
-type authority struct {
-	certificate *x509.Certificate
-	key         *ecdsa.PrivateKey
-}
-
-func newAuthority(t *testing.T) *authority {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"}, NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a := &authority{key: key}
-	if a.certificate, err = x509.ParseCertificate(der); err != nil {
-		t.Fatal(err)
-	}
-	return a
-}
-
-func (a *authority) Certificate(host string) (*tls.Certificate, error) {
-	if !strings.HasSuffix(host, ".twilio.com") {
-		return nil, errors.New("not one of ours")
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(2), DNSNames: []string{host}, NotAfter: time.Now().Add(time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, template, a.certificate, a.key.Public(), a.key)
-	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: a.key}, err
-}
 
 // doors is a proxy with both front doors, that answers each request with what it asks for.
 type doors struct {
 	url  *url.URL
-	ca   *authority
+	ca   *x509.CertPool // that clients trust
 	logs *observer.ObservedLogs
 	stop func() error
 }
@@ -94,9 +56,14 @@ func openDoors(t *testing.T, upstream string, transport http.RoundTripper, edit 
 	}
 	core, logs := observer.New(zap.DebugLevel)
 	journal := proxy.NewJournal(zap.New(core))
-	d := &doors{ca: newAuthority(t), logs: logs}
+	authority, err := ca.New([]string{"twilio.com"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &doors{ca: x509.NewCertPool(), logs: logs}
+	d.ca.AppendCertsFromPEM(authority.PEM())
 	h := proxy.New(transport, u, &redact.Policy{}, journal)
-	h.Certifier = d.ca
+	h.Certifier = authority
 	if edit != nil {
 		edit(h)
 	}
@@ -104,15 +71,8 @@ func openDoors(t *testing.T, upstream string, transport http.RoundTripper, edit 
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	served := make(chan error, 1)
-	go func() { served <- proxy.Serve(ctx, l, h, journal) }()
 	d.url = &url.URL{Scheme: "http", Host: l.Addr().String()}
-	d.stop = sync.OnceValue(func() error {
-		cancel()
-		return <-served
-	})
-	t.Cleanup(func() { _ = d.stop() })
+	d.stop = serve(t, l, h, journal)
 	return d
 }
 
@@ -122,11 +82,9 @@ func (d *doors) client(user string, http2 bool) *http.Client {
 	if user != "" {
 		u.User = url.UserPassword(user, "")
 	}
-	pool := x509.NewCertPool()
-	pool.AddCert(d.ca.certificate)
 	return &http.Client{Transport: &http.Transport{
 		Proxy:           http.ProxyURL(&u),
-		TLSClientConfig: &tls.Config{RootCAs: pool}, ForceAttemptHTTP2: http2, DisableKeepAlives: !http2,
+		TLSClientConfig: &tls.Config{RootCAs: d.ca}, ForceAttemptHTTP2: http2, DisableKeepAlives: !http2,
 	}}
 }
 
@@ -253,10 +211,8 @@ func TestTheUserNameForTheProxyIsReadInEachWayThatClientsWriteIt(t *testing.T) {
 
 func TestBytesBehindTheCONNECTAreNotLost(t *testing.T) {
 	d := openDoors(t, "https://verify.twilio.com", mirror{}, nil)
-	pool := x509.NewCertPool()
-	pool.AddCert(d.ca.certificate)
 	f := &first{written: make(chan []byte), conn: make(chan net.Conn)}
-	secure := tls.Client(f, &tls.Config{RootCAs: pool, ServerName: "verify.twilio.com"})
+	secure := tls.Client(f, &tls.Config{RootCAs: d.ca, ServerName: "verify.twilio.com"})
 	go func() {
 		hello := <-f.written
 		resp, c := d.dial(t, "verify.twilio.com:443", hello)
@@ -276,8 +232,6 @@ func TestBytesBehindTheCONNECTAreNotLost(t *testing.T) {
 
 func TestATunnelIsForOneHost(t *testing.T) {
 	d := openDoors(t, "https://verify.twilio.com", mirror{}, nil)
-	pool := x509.NewCertPool()
-	pool.AddCert(d.ca.certificate)
 	const eu = "verify.dublin.ie1.twilio.com"
 	for _, c := range []struct {
 		connect, sni, host string
@@ -296,7 +250,7 @@ func TestATunnelIsForOneHost(t *testing.T) {
 		if resp.StatusCode != 200 {
 			t.Fatal(resp.Status)
 		}
-		secure := tls.Client(conn, &tls.Config{RootCAs: pool, ServerName: c.sni, InsecureSkipVerify: c.sni == ""})
+		secure := tls.Client(conn, &tls.Config{RootCAs: d.ca, ServerName: c.sni, InsecureSkipVerify: c.sni == ""})
 		fmt.Fprintf(secure, "GET /v2 HTTP/1.1\r\nHost: %s\r\n\r\n", c.host)
 		resp, err := http.ReadResponse(bufio.NewReader(secure), nil)
 		if err != nil || resp.StatusCode != c.status {
@@ -404,9 +358,8 @@ func TestStalledHandshakesDisturbNobody(t *testing.T) {
 	for _, c := range stalled {
 		_ = c.Close()
 	}
-	for deadline := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > before+5; time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%d goroutines, before there were %d", runtime.NumGoroutine(), before)
-		}
+	await(func() bool { return runtime.NumGoroutine() <= before+5 })
+	if n := runtime.NumGoroutine(); n > before+5 {
+		t.Fatalf("%d goroutines, before there were %d", n, before)
 	}
 }

@@ -94,11 +94,10 @@ func (j *Journal) Tell(e cassettes.Exchange) {
 // is set up wrongly tries again and again.
 func (j *Journal) refuse(cause, reason string) {
 	j.mu.Lock()
+	defer j.mu.Unlock() // who sees it counted finds its line in the log
 	j.counts[cassettes.Refused]++
-	told := j.told[cause]
-	j.told[cause] = true
-	j.mu.Unlock()
-	if !told {
+	if !j.told[cause] {
+		j.told[cause] = true
 		j.log.Warn(string(cassettes.Refused), zap.String("reason", reason))
 	}
 }

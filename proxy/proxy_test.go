@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -46,6 +47,24 @@ func start(t *testing.T, upstream string, mode func(*redact.Policy, cassettes.Re
 	s := &stand{httptest.NewServer(proxy.New(mode(policy, cassettes.Report{Tell: journal.Tell}), u, policy, journal)), journal, logs}
 	t.Cleanup(s.Close)
 	return s
+}
+
+// serve answers on l with h. It stops in order at the end of the test, or when stop is called.
+func serve(t *testing.T, l net.Listener, h http.Handler, journal *proxy.Journal) (stop func() error) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- proxy.Serve(ctx, l, h, journal) }()
+	stop = sync.OnceValue(func() error {
+		cancel()
+		return <-served
+	})
+	t.Cleanup(func() {
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return stop
 }
 
 // recording starts a proxy that records to file.

@@ -1,7 +1,6 @@
 package proxy_test
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net"
@@ -27,18 +26,15 @@ func TestAStopWaitsForTheCallsInFlight(t *testing.T) {
 		time.Sleep(200 * time.Millisecond)
 		_, _ = io.WriteString(w, "whole")
 	})
-	ctx, stop := context.WithCancel(t.Context())
-	served := make(chan error)
-	go func() { served <- proxy.Serve(ctx, l, slow, proxy.NewJournal(zap.NewNop())) }()
+	stop := serve(t, l, slow, proxy.NewJournal(zap.NewNop()))
 	got := make(chan string)
 	go func() { got <- post(t, "http://"+l.Addr().String(), "", nil).body }()
 	<-started
-	stop()
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
 	if body := <-got; body != "whole" {
 		t.Errorf("the client got %q", body)
-	}
-	if err := <-served; err != nil {
-		t.Error(err)
 	}
 	if _, err := net.Dial("tcp", l.Addr().String()); err == nil {
 		t.Error("it still listens")
@@ -63,9 +59,7 @@ func TestWhatIsNoHTTPGetsASentence(t *testing.T) {
 	}
 	core, logs := observer.New(zap.InfoLevel)
 	journal := proxy.NewJournal(zap.New(core))
-	ctx, stop := context.WithCancel(t.Context())
-	served := make(chan error)
-	go func() { served <- proxy.Serve(ctx, l, http.NotFoundHandler(), journal) }()
+	stop := serve(t, l, http.NotFoundHandler(), journal)
 	const hello = "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n" // of TLS
 	requests := map[string]int{
 		"s3cr3t\r\n\r\n": 400,
@@ -89,8 +83,7 @@ func TestWhatIsNoHTTPGetsASentence(t *testing.T) {
 	if got := raw(t, l.Addr().String(), "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"); !strings.HasSuffix(got, "404 page not found\n") {
 		t.Errorf("a handler's answer became %q", got)
 	}
-	stop()
-	if err := <-served; err != nil {
+	if err := stop(); err != nil {
 		t.Error(err)
 	}
 	if n := journal.Count(cassettes.Refused); n != len(requests) {

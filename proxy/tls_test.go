@@ -56,21 +56,18 @@ func open(t *testing.T, address string, secure bool) *door {
 		l = proxy.Secure(l, authority, d.journal)
 	}
 	d.address = l.Addr().String()
-	ctx, stop := context.WithCancel(t.Context())
-	served := make(chan error)
-	go func() {
-		served <- proxy.Serve(ctx, l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			body, _ := io.ReadAll(r.Body)
-			fmt.Fprintf(w, "%s %s", r.Proto, body)
-		}), d.journal)
-	}()
-	t.Cleanup(func() {
-		stop()
-		if err := <-served; err != nil {
-			t.Error(err)
-		}
-	})
+	serve(t, l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		fmt.Fprintf(w, "%s %s", r.Proto, body)
+	}), d.journal)
 	return d
+}
+
+// await waits until ok, which the test checks by itself, for 10 s at most.
+func await(ok func() bool) {
+	for deadline := time.Now().Add(10 * time.Second); !ok() && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond)
+	}
 }
 
 // said returns the reasons in the log.
@@ -135,15 +132,11 @@ func TestAStopWaitsForCallsInFlightOfHTTP2(t *testing.T) {
 		t.Fatal(err)
 	}
 	started := make(chan bool, 2)
-	ctx, stop := context.WithCancel(t.Context())
-	served := make(chan error)
-	go func() {
-		served <- proxy.Serve(ctx, proxy.Secure(l, authority, journal), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			started <- true
-			time.Sleep(200 * time.Millisecond)
-			_, _ = io.WriteString(w, "whole")
-		}), journal)
-	}()
+	stop := serve(t, proxy.Secure(l, authority, journal), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		started <- true
+		time.Sleep(200 * time.Millisecond)
+		_, _ = io.WriteString(w, "whole")
+	}), journal)
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(authority.PEM())
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, ForceAttemptHTTP2: true}} // whose connection stays open
@@ -160,12 +153,11 @@ func TestAStopWaitsForCallsInFlightOfHTTP2(t *testing.T) {
 	}()
 	<-started
 	begin := time.Now()
-	stop()
+	if err := stop(); err != nil || time.Since(begin) > 5*time.Second {
+		t.Errorf("it ended after %s with %v", time.Since(begin), err)
+	}
 	if body := <-got; body != "HTTP/2.0 whole" {
 		t.Errorf("the client got %q", body)
-	}
-	if err := <-served; err != nil || time.Since(begin) > 5*time.Second {
-		t.Errorf("it ended after %s with %v", time.Since(begin), err)
 	}
 }
 
@@ -191,6 +183,7 @@ func TestCurlSpeaksTLSToTheProxy(t *testing.T) {
 			t.Errorf("%v: got %s", c.args, out)
 		}
 	}
+	await(func() bool { return d.journal.Count(cassettes.Refused) == 2 })
 	if said := strings.Join(d.said(), "\n"); !strings.Contains(said, "CURL_CA_BUNDLE") || !strings.Contains(said, "https://") || d.journal.Count(cassettes.Refused) != 2 {
 		t.Errorf("it says %s", said)
 	}
@@ -290,9 +283,7 @@ func TestAClientThatFailsIsExplainedOnce(t *testing.T) {
 			if f.said == "" {
 				want = 0
 			}
-			for deadline := time.Now().Add(5 * time.Second); d.journal.Count(cassettes.Refused) < want && time.Now().Before(deadline); {
-				time.Sleep(time.Millisecond)
-			}
+			await(func() bool { return d.journal.Count(cassettes.Refused) >= want })
 			if n := d.journal.Count(cassettes.Refused); n != want {
 				t.Errorf("%d were counted, want %d", n, want)
 			}
