@@ -225,6 +225,9 @@ func usageError(c *cli.Context, err error, _ bool) error {
 
 // serve runs the proxy in one mode until the context of c ends.
 func serve(c *cli.Context, mode config.Mode) error {
+	if c.Args().Present() {
+		return codedError{fmt.Errorf("%q is no flag; \"twilio-vcr %s --help\" lists the flags", c.Args().First(), mode), exitUsage}
+	}
 	cfg, err := config.FromFlags(c, mode)
 	if err != nil {
 		return codedError{err, exitUsage}
@@ -461,11 +464,7 @@ func configFor(c *cli.Context) (*config.Config, error) {
 	if !c.Args().Present() {
 		return nil, codedError{fmt.Errorf("name a cassette; \"twilio-vcr cassette %s --help\" says how", c.Command.Name), exitUsage}
 	}
-	given := map[string][]string{}
-	if c.IsSet("upstream") {
-		given["upstream"] = []string{c.String("upstream")}
-	}
-	cfg, err := config.Load("", config.Sources{File: c.String("config"), Getenv: os.LookupEnv, Flags: given})
+	cfg, err := config.FromFlags(c, "")
 	if err != nil {
 		return nil, codedError{err, exitUsage}
 	}

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -97,10 +96,7 @@ func captureRequest(req *http.Request, body []byte) (cassette.Request, error) {
 	c.ContentLength = int64(len(plain))
 	setLength(c.Headers, len(plain))
 	if mediaType(c.Headers) == formMedia {
-		c.Form = url.Values{}
-		for _, p := range parsePairs(c.Body) {
-			c.Form.Add(p.name, p.value)
-		}
+		c.Form = group(parsePairs(c.Body))
 	}
 	return c, nil
 }

@@ -128,7 +128,7 @@ type checkRun struct {
 func (r *checkRun) readable(tape *Cassette) error {
 	if tape.layout.cut() {
 		if r.Update {
-			return fmt.Errorf("%s is cut off; end it in order first: \"twilio-vcr record --append\" sets aside what was cut", r.file)
+			return tape.cutOff()
 		}
 		r.interaction = -1
 		r.note(CutOff, "", "it is not all that was recorded; the rest is checked")

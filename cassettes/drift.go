@@ -3,7 +3,6 @@ package cassettes
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"net/http"
 	"regexp"
 	"slices"
@@ -145,9 +144,7 @@ func (l *linter) driftOfValue(path, name string, recorded, now any) {
 }
 
 func (l *linter) driftOfObject(path string, recorded, now map[string]any) {
-	names := slices.AppendSeq(slices.Collect(maps.Keys(recorded)), maps.Keys(now))
-	slices.Sort(names)
-	for _, name := range slices.Compact(names) {
+	for _, name := range namesOf(recorded, now) {
 		inner := path + member(name)
 		a, onTape := recorded[name]
 		b, there := now[name]

@@ -24,9 +24,6 @@ import (
 // Headers and the host do not count, unless a Match says so.
 type Key [sha256.Size]byte
 
-// KeyOf returns the match key of a redacted request when nothing else is asked for.
-func KeyOf(r *cassette.Request) Key { return Match{}.Key(r) }
-
 // Key returns the match key of a redacted request.
 //
 //	SIDs    their pseudonyms, also where the policy of the tape leaves them readable

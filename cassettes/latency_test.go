@@ -107,7 +107,7 @@ func TestAPlayerWaitsAnewForEachTurn(t *testing.T) {
 		if _, err := p.RoundTrip(httptest.NewRequest("GET", "/v2", nil)); err != nil {
 			t.Fatal(err)
 		}
-		want := l.of(0, 13, KeyOf(&c.Interactions[0].Request), 7, turn)
+		want := l.of(0, 13, (Match{}).Key(&c.Interactions[0].Request), 7, turn)
 		if took := time.Since(start); took < want {
 			t.Errorf("turn %d took %s, want %s", turn, took, want)
 		}

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -232,12 +233,8 @@ func pseudonyms(s string) string {
 
 // form returns the fields of r's form.
 func form(r *cassette.Request) url.Values {
-	values := url.Values{}
 	pairs, _ := formPairs(r)
-	for _, p := range pairs {
-		values.Add(p.name, p.value)
-	}
-	return values
+	return group(pairs)
 }
 
 // fields returns the kind of r's body, "" if it is empty, and its fields. A body that has none is a field
@@ -282,18 +279,8 @@ func flatten(pairs []pair, path string, value []byte) []pair {
 // compareFields lists the fields that differ, in the order of their names.
 func (m Match) compareFields(kind string, recorded, got []pair) []Difference {
 	a, b := group(m.pairs(recorded)), group(m.pairs(got))
-	var names []string
-	for name := range a {
-		names = append(names, name)
-	}
-	for name := range b {
-		if _, ok := a[name]; !ok {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
 	var all []Difference
-	for _, name := range names {
+	for _, name := range namesOf(a, b) {
 		if !slices.EqualFunc(a[name], b[name], same) {
 			all = append(all, Difference{kind + name, a[name], b[name]})
 		}
@@ -301,10 +288,18 @@ func (m Match) compareFields(kind string, recorded, got []pair) []Difference {
 	return all
 }
 
-func group(pairs []pair) map[string][]string {
-	values := map[string][]string{}
+// group returns the values of each name, in their order.
+func group(pairs []pair) url.Values {
+	values := url.Values{}
 	for _, p := range pairs {
-		values[p.name] = append(values[p.name], p.value)
+		values.Add(p.name, p.value)
 	}
 	return values
+}
+
+// namesOf returns the names that a or b has, sorted.
+func namesOf[M ~map[string]V, V any](a, b M) []string {
+	names := slices.AppendSeq(slices.Collect(maps.Keys(a)), maps.Keys(b))
+	slices.Sort(names)
+	return slices.Compact(names)
 }

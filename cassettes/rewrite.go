@@ -28,7 +28,7 @@ func Redact(file string, policy *redact.Policy) ([]Finding, error) {
 		return nil, err
 	}
 	if c.layout.cut() {
-		return nil, fmt.Errorf("%s is cut off; end it in order first: \"twilio-vcr record --append\" sets aside what was cut", file)
+		return nil, c.cutOff()
 	}
 	l := &linter{file: file, policy: policy}
 	for i, it := range c.Interactions {
@@ -46,6 +46,11 @@ func Redact(file string, policy *redact.Policy) ([]Finding, error) {
 		return nil, nil
 	}
 	return l.findings, c.rewrite()
+}
+
+// cutOff says why a cassette that is not whole is not rewritten.
+func (c *Cassette) cutOff() error {
+	return fmt.Errorf("%s is cut off; end it in order first: \"twilio-vcr record --append\" sets aside what was cut", c.File)
 }
 
 // rewrite puts the interactions in the place of what the file holds.

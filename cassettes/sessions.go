@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"maps"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -254,11 +253,7 @@ func (s *Sessions) putAway(e *session) {
 }
 
 func (s *Sessions) stampOf(name string) stamp {
-	file, err := s.Folder.File(name, false)
-	if err != nil {
-		return stamp{}
-	}
-	info, err := os.Stat(file)
+	info, err := s.Folder.root.Stat(name + suffix)
 	if err != nil {
 		return stamp{}
 	}

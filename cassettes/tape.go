@@ -1,8 +1,6 @@
 package cassettes
 
-import (
-	"net/http"
-)
+import "net/http"
 
 // Tape is one cassette in use, with the transport that answers from it or records to it.
 type Tape struct {

@@ -71,11 +71,8 @@ func Flags(mode Mode) []cli.Flag {
 	return all
 }
 
-// FromFlags returns the Config of a run whose command line is c.
+// FromFlags returns the Config that the flags of c ask for. Of a command that has no mode, mode is "".
 func FromFlags(c *cli.Context, mode Mode) (*Config, error) {
-	if c.Args().Present() {
-		return nil, fmt.Errorf("%q is no flag; \"twilio-vcr %s --help\" lists the flags", c.Args().First(), mode)
-	}
 	given := map[string][]string{}
 	for _, s := range Settings {
 		switch {

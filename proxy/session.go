@@ -1,10 +1,10 @@
 package proxy
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/twilio-vcr/twilio-vcr/cassettes"
@@ -28,23 +28,18 @@ func withSession(r *http.Request) (*http.Request, *verify.Error) {
 	if prefixed && name == "" {
 		return nil, verify.Errorf(http.StatusBadRequest, "the path names no session after %s; write %sNAME/v2/...", sessionPrefix, sessionPrefix)
 	}
-	names := append(slices.Clone(r.Header[cassettes.SessionHeader]), name)
-	if t := tunnelOf(r.Context()); t != nil {
-		names = append(names, t.session)
-	} else if r.URL.IsAbs() {
-		names = append(names, proxyUser(r))
+	two := len(r.Header[cassettes.SessionHeader]) > 1
+	for _, other := range [...]string{r.Header.Get(cassettes.SessionHeader), sessionOfDoor(r)} {
+		two = two || name != "" && other != "" && other != name
+		name = cmp.Or(name, other)
 	}
-	names = slices.DeleteFunc(names, func(n string) bool { return n == "" })
-	if len(slices.Compact(slices.Clone(names))) > 1 || len(r.Header[cassettes.SessionHeader]) > 1 {
+	if two {
 		return nil, verify.Errorf(http.StatusBadRequest, "the request names two sessions; name one, by %s, the path or the proxy's user name", cassettes.SessionHeader)
 	}
-	if len(names) == 0 && !prefixed {
+	if name == "" {
 		return r, nil
 	}
-	out := r
-	if len(names) > 0 {
-		out = r.WithContext(cassettes.WithSession(r.Context(), names[0]))
-	}
+	out := r.WithContext(cassettes.WithSession(r.Context(), name))
 	if prefixed {
 		u := *r.URL
 		u.RawPath = rest
@@ -52,6 +47,17 @@ func withSession(r *http.Request) (*http.Request, *verify.Error) {
 		out.URL = &u
 	}
 	return out, nil
+}
+
+// sessionOfDoor returns the session that the proxy's user name gives, of a CONNECT or an absolute URL, or "".
+func sessionOfDoor(r *http.Request) string {
+	if t := tunnelOf(r.Context()); t != nil {
+		return t.session
+	}
+	if r.URL.IsAbs() {
+		return proxyUser(r)
+	}
+	return ""
 }
 
 // cutSession cuts the name of a session off the front of an escaped path, if there is one.

@@ -33,12 +33,14 @@ type Run struct {
 	cfg      *config.Config
 	logger   *zap.Logger
 	sessions *cassettes.Sessions
+	ca       func() (*ca.CA, error) // the user's, which is made or read when it is first needed
 }
 
 // New opens the cassettes that cfg asks for. What the user should know of them goes to logger. Its error is a
 // sentence that names the file.
 func New(cfg *config.Config, logger *zap.Logger) (*Run, error) {
 	r := &Run{Journal: proxy.NewJournal(logger), cfg: cfg, logger: logger}
+	r.ca = sync.OnceValues(func() (*ca.CA, error) { return CA(cfg, ca.Open) })
 	report := cassettes.Report{Tell: r.Journal.Tell, Mark: cfg.Mark}
 	r.sessions = &cassettes.Sessions{Policy: cfg.Redact, Report: report, Live: cfg.Mode != config.Replay, Notify: func(n string) { logger.Warn(n) }}
 	var err error
@@ -60,7 +62,7 @@ func New(cfg *config.Config, logger *zap.Logger) (*Run, error) {
 		transport = &fault.Injector{Next: transport, Rules: cfg.Faults, Seed: cfg.Seed, Policy: cfg.Redact, Report: report}
 	}
 	h := proxy.New(transport, cfg.Upstream, cfg.Redact, r.Journal)
-	h.Certifier, h.Tunnel, h.Offline = &userCA{cfg: cfg}, cfg.Tunnel, cfg.Mode == config.Replay
+	h.Certifier, h.Tunnel, h.Offline = certifier(r.ca), cfg.Tunnel, cfg.Mode == config.Replay
 	r.Handler = h
 	return r, nil
 }
@@ -70,7 +72,7 @@ func (r *Run) Listen() (net.Listener, error) {
 	if !r.cfg.TLS {
 		return proxy.Listen(r.cfg.Listen)
 	}
-	authority, err := CA(r.cfg, ca.Open)
+	authority, err := r.ca()
 	if err != nil {
 		return nil, err
 	}
@@ -91,21 +93,15 @@ func CA(cfg *config.Config, open func(dir string, domains []string) (*ca.CA, err
 	return open(dir, cfg.Domains())
 }
 
-// userCA is the user's CA, which is made or read when it is first needed.
-type userCA struct {
-	cfg  *config.Config
-	once sync.Once
-	ca   *ca.CA
-	err  error
-}
+// certifier is a CA that is opened when it is first needed, as a proxy.Certifier.
+type certifier func() (*ca.CA, error)
 
-// Certificate is that of proxy.Certifier.
-func (u *userCA) Certificate(host string) (*tls.Certificate, error) {
-	u.once.Do(func() { u.ca, u.err = CA(u.cfg, ca.Open) })
-	if u.err != nil {
-		return nil, u.err
+func (open certifier) Certificate(host string) (*tls.Certificate, error) {
+	authority, err := open()
+	if err != nil {
+		return nil, err
 	}
-	return u.ca.Certificate(host)
+	return authority.Certificate(host)
 }
 
 // passthrough sends the calls of all sessions to upstream.
