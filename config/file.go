@@ -83,7 +83,7 @@ var yamlPrefix = regexp.MustCompile(`^yaml: (?:line (\d+:) )?`)
 func (c *Config) setNode(name string, value *yaml.Node) error {
 	for _, r := range rules {
 		if r.name == name {
-			return r.set(c, value)
+			return r.set(c.Redact, value)
 		}
 	}
 	if set := matchRules[strings.TrimPrefix(name, "match.")]; set != nil && strings.HasPrefix(name, "match.") {
@@ -104,13 +104,7 @@ func (c *Config) setNode(name string, value *yaml.Node) error {
 func (c *Config) setSetting(s Setting, value *yaml.Node) error {
 	if empty := lists[s.Name]; empty != nil && value.Kind == yaml.SequenceNode {
 		empty(c)
-		return eachEntry(value, func(entry *yaml.Node) error {
-			v, err := text(entry)
-			if err != nil {
-				return err
-			}
-			return s.set(c, v)
-		})
+		return list(word(s.set))(c, value)
 	}
 	want := []string{"!!str"}
 	switch s.Value {

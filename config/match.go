@@ -37,8 +37,8 @@ func (c *Config) MatchFor(name string) cassettes.Match {
 
 // matchRules are the settings of a mapping "match".
 var matchRules = map[string]func(*cassettes.Match, *yaml.Node) error{
-	"headers": words((*cassettes.Match).AddHeader),
-	"ignore":  words((*cassettes.Match).Ignore),
+	"headers": list(word((*cassettes.Match).AddHeader)),
+	"ignore":  list(word((*cassettes.Match).Ignore)),
 	"body": func(m *cassettes.Match, n *yaml.Node) error {
 		s, err := text(n)
 		if err != nil {
@@ -46,22 +46,6 @@ var matchRules = map[string]func(*cassettes.Match, *yaml.Node) error{
 		}
 		return m.SetBody(s)
 	},
-}
-
-// words applies a list of texts.
-func words(add func(*cassettes.Match, string) error) func(*cassettes.Match, *yaml.Node) error {
-	return func(m *cassettes.Match, n *yaml.Node) error {
-		if n.Kind != yaml.SequenceNode {
-			return fmt.Errorf("expected a list, got %s", kinds[n.Tag])
-		}
-		return eachEntry(n, func(entry *yaml.Node) error {
-			s, err := text(entry)
-			if err != nil {
-				return err
-			}
-			return add(m, s)
-		})
-	}
 }
 
 // setCassettes applies the mapping "cassettes".

@@ -20,38 +20,31 @@ import (
 //	    - match: 'cust-\d+'
 //	      with: cust-0
 //	  allow: [tags]
-var rules = []rule{
-	{"redact.sids", sids},
-	{"redact.headers", word((*redact.Policy).AddHeader)},
-	{"redact.fields", word((*redact.Policy).AddField)},
-	{"redact.json", word((*redact.Policy).AddJSON)},
-	{"redact.pattern", pattern},
-	{"redact.allow", word((*redact.Policy).Allow)},
-}
-
-type rule struct {
+var rules = []struct {
 	name string
-	add  func(*redact.Policy, *yaml.Node) error // for an entry of the list
+	set  func(*redact.Policy, *yaml.Node) error
+}{
+	{"redact.sids", sids},
+	{"redact.headers", list(word((*redact.Policy).AddHeader))},
+	{"redact.fields", list(word((*redact.Policy).AddField))},
+	{"redact.json", list(word((*redact.Policy).AddJSON))},
+	{"redact.pattern", list(pattern)},
+	{"redact.allow", list(word((*redact.Policy).Allow))},
 }
 
-// set applies a list, or redact.sids, which is a word. Its error has the line of the entry that is wrong.
-func (r rule) set(c *Config, value *yaml.Node) error {
-	if r.name == "redact.sids" {
-		value = &yaml.Node{Content: []*yaml.Node{value}}
-	} else if value.Kind != yaml.SequenceNode {
-		return lineError{value.Line, fmt.Errorf("expected a list, got %s", kinds[value.Tag])}
-	}
-	return eachEntry(value, func(entry *yaml.Node) error { return r.add(c.Redact, entry) })
-}
-
-// eachEntry applies the entries of a list. Its error has the line of the entry that is wrong.
-func eachEntry(list *yaml.Node, add func(*yaml.Node) error) error {
-	for _, entry := range list.Content {
-		if err := add(entry); err != nil {
-			return lineError{entry.Line, err}
+// list applies the entries of a list with add. Its error has the line of the entry that is wrong.
+func list[T any](add func(T, *yaml.Node) error) func(T, *yaml.Node) error {
+	return func(to T, value *yaml.Node) error {
+		if value.Kind != yaml.SequenceNode {
+			return lineError{value.Line, fmt.Errorf("expected a list, got %s", kinds[value.Tag])}
 		}
+		for _, entry := range value.Content {
+			if err := add(to, entry); err != nil {
+				return lineError{entry.Line, err}
+			}
+		}
+		return nil
 	}
-	return nil
 }
 
 // lineError is an error whose line is not that of the setting.
@@ -67,24 +60,25 @@ func text(n *yaml.Node) (string, error) {
 	return n.Value, nil
 }
 
-func word(add func(*redact.Policy, string) error) func(*redact.Policy, *yaml.Node) error {
-	return func(p *redact.Policy, n *yaml.Node) error {
+// word applies a text with add.
+func word[T any](add func(T, string) error) func(T, *yaml.Node) error {
+	return func(to T, n *yaml.Node) error {
 		s, err := text(n)
 		if err != nil {
 			return err
 		}
-		return add(p, s)
+		return add(to, s)
 	}
 }
 
 func sids(p *redact.Policy, n *yaml.Node) error {
 	switch s, err := text(n); {
 	case err != nil:
-		return err
+		return lineError{n.Line, err}
 	case s == "all":
 		p.AllSIDs()
 	case s != "credentials":
-		return fmt.Errorf("%q is none of credentials and all", s)
+		return lineError{n.Line, fmt.Errorf("%q is none of credentials and all", s)}
 	}
 	return nil
 }
